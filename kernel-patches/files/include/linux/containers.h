@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Process containers: tasks grouped by hierarchies of named containers, to
+ * which subsystems attach state of their own.
+ *
+ * A subsystem needs this header only; kernel/container/debug.c is a small one
+ * that uses all of it.  What a user of the filesystem sees is described in
+ * Documentation/admin-guide/containers/.
+ */
+#ifndef _LINUX_CONTAINERS_H
+#define _LINUX_CONTAINERS_H
+
+#include <linux/sched.h>
+
+#ifdef CONFIG_CONTAINERS
+
+#include <linux/jump_label.h>
+#include <linux/kernfs.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/seq_file.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+struct container;
+struct containerfs_root;
+struct container_subsys;
+struct pid;
+struct pid_namespace;
+
+#define MAX_CONTAINER_TYPE_NAMELEN	32	/* of a subsystem's name */
+#define MAX_CFTYPE_NAME			64	/* with the subsystem's prefix */
+
+/**
+ * struct container_subsys_state - what a subsystem keeps for one container
+ * @container: whose state this is; changes only for the state of a root, when
+ *	its subsystem enters or leaves a mounted hierarchy
+ * @ss: whose subsystem's state this is
+ * @refcnt: references by container_css_tryget() and container_css_get(), none at first
+ *
+ * Called css for short.  A subsystem embeds it in a structure of its own and
+ * allocates that in ->create() and frees it in ->destroy(); the fields here
+ * are the framework's.
+ */
+struct container_subsys_state {
+	struct container __rcu *container;
+	struct container_subsys *ss;
+	atomic_t refcnt;
+};
+
+/**
+ * struct container - a named group of tasks in one hierarchy
+ * @root: the hierarchy; never changes
+ * @parent: the container above, pinned; NULL for the hierarchy's root
+ * @kn: the directory; NULL in the dummy hierarchy
+ * @subsys: by subsystem id, the states of the subsystems bound to @root
+ *
+ * The rest is private to kernel/container/.
+ */
+struct container {
+	struct containerfs_root *root;
+	struct container *parent;
+	struct kernfs_node *kn;
+	struct container_subsys_state *subsys[CONFIG_MAX_CONTAINER_SUBSYS];
+
+	/* private: */
+	refcount_t refs;		/* keeps the memory, not the directory */
+	struct list_head children;	/* container_mutex; RCU for readers */
+	struct list_head sibling;
+
+	spinlock_t lock;		/* for what follows; see internal.h */
+	struct list_head sets;
+	unsigned int busy;
+	unsigned int nr_children;
+	bool removed;
+	bool notify_on_release;
+	bool release_pending;
+	bool release_queued;
+	struct llist_node release_node;
+	struct rcu_work free_work;
+};
+
+/*
+ * A container_set says for each active hierarchy in which container a task
+ * is.  Tasks with the same answer share one set, so that a task needs a single
+ * pointer however many hierarchies there are.  kernel/container/member.c tells
+ * how a task's pointer changes.
+ */
+struct container_set {
+	/* by subsystem id: the state that governs the tasks of this set */
+	struct container_subsys_state *subsys[CONFIG_MAX_CONTAINER_SUBSYS];
+
+	/* private: */
+	refcount_t refs;		/* not used by init_container_set */
+	spinlock_t lock;		/* tasks, nr_tasks, iters */
+	unsigned int nr_tasks;
+	struct hlist_head tasks;
+	struct list_head iters;
+	/* a container of this set has been removed: nobody may join it */
+	bool dead;
+	struct {
+		struct container *container;
+		struct list_head node;	/* on container->sets */
+	} at[CONFIG_MAX_CONTAINER_HIERARCHIES];
+	struct hlist_node hash;
+	struct list_head all;
+	struct llist_node reap_node;
+	struct rcu_head rcu;
+};
+
+/* Where every task begins: the root of each hierarchy.  It never goes away. */
+extern struct container_set init_container_set;
+
+/**
+ * struct cftype - one file of a subsystem, in every container it is added to
+ * @name: the file's name; the framework puts "SUBSYS." in front of it
+ * @flags: CFTYPE_*
+ * @max_write_len: writes of more bytes than this fail with E2BIG; 0 stands for
+ *	64, enough for a number
+ * @read_u64: returns the number to be shown
+ * @write_u64: takes the number written; returns 0 or a negative errno.  What
+ *	is not an unsigned number (decimal, 0x..., 0...) never gets here: EINVAL
+ * @seq_show: shows the file's text; seq_container() and seq_cftype() tell of what
+ * @write: takes the text written, as a string of its own without white space
+ *	around it; of_container() and of_cftype() tell to what.  Returns 0 or a
+ *	negative errno
+ * @kf_ops: instead of the handlers above, for a file that needs more; private
+ *	to the framework's own files
+ * @private: for the subsystem's use
+ * @ss: whose file it is; set by container_add_file()
+ *
+ * The handlers decide the file's mode: 0444 with one that reads, 0200 with one
+ * that writes, 0644 with both.  They may sleep, are called by several tasks
+ * at a time, and hold an active reference to the file: the container cannot go
+ * away meanwhile, and a handler must not wait for container_mutex, whose holder
+ * may wait for the handler.
+ */
+struct cftype {
+	char name[MAX_CFTYPE_NAME];
+	unsigned int flags;
+	size_t max_write_len;
+	u64 (*read_u64)(struct container *cont, struct cftype *cft);
+	int (*write_u64)(struct container *cont, struct cftype *cft, u64 val);
+	int (*seq_show)(struct seq_file *m, void *v);
+	int (*write)(struct kernfs_open_file *of, char *buf);
+	const struct kernfs_ops *kf_ops;
+	unsigned long private;
+	struct container_subsys *ss;
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+	struct lock_class_key lockdep_key;
+#endif
+};
+
+#define CFTYPE_ONLY_ON_ROOT	BIT(0)	/* only in a hierarchy's root */
+#define CFTYPE_NOT_ON_ROOT	BIT(1)	/* in every container but the root */
+
+/**
+ * struct container_subsys - a subsystem, as it registers itself
+ * @name: at most MAX_CONTAINER_TYPE_NAMELEN bytes; prefix of its files and
+ *	mount option
+ * @create: makes the state of @cont, which has its parent's at hand, and
+ *	returns it or an ERR_PTR.  Called for the root at registration, then in
+ *	each mkdir.  Holds container_mutex, may sleep.  Undone by @destroy
+ * @destroy: frees a state.  Nobody can reach it any more: a grace period has
+ *	passed since the last task or holder left.  May sleep; holds no lock
+ * @populate: adds the subsystem's files to @cont with container_add_files();
+ *	returns 0 or a negative errno.  Optional.  Called in mkdir, and in mount
+ *	for the root.  Holds container_mutex, may sleep.  The files go by
+ *	themselves
+ * @bind: @ss is now in the hierarchy whose root container is @top: a mounted
+ *	one, or the dummy once more (@top->kn is NULL).  At mount it comes
+ *	before the first task is counted, at the end after the last has left.
+ *	Optional.  Holds container_mutex, may sleep
+ * @can_attach: may @task move to @to?  0, or a negative errno that fails the
+ *	whole move.  A subsystem that counts charges @to here.  Undone by
+ *	@cancel_attach.  Holds container_mutex, may sleep; the tasks of @task's
+ *	thread group cannot fork meanwhile, but exit
+ * @cancel_attach: the move of @task to @to did not happen after all: another
+ *	task or subsystem refused, or @task has exited.  Context of @can_attach
+ * @attach: @task has moved to @to; a subsystem that counts uncharges @from
+ *	here.  @from is NULL where the task did not move: the hierarchy has just
+ *	been mounted, and a task which was there before is counted in the root.
+ *	@task may have exited since, and exit(@to, @task) been called.  Context of
+ *	@can_attach, but tasks fork again
+ * @post_attach: all tasks of a move to @to have been attached.  The place for
+ *	slow work.  Context of @attach
+ * @can_fork: may @child be born in @css?  0, or a negative errno that becomes
+ *	fork()'s.  A subsystem that counts charges here.  Undone by @cancel_fork.
+ *	In the parent's context, no lock held, may sleep.  @child is not visible
+ *	yet
+ * @cancel_fork: @child was not born, or not in @css: its parent moved while it
+ *	was being made, and can_fork() is asked again.  Context of @can_fork
+ * @fork: @child has been born and is visible, but has not run yet.  It may have
+ *	been moved already; @css is where it is now.  Under rcu_read_lock()
+ * @exit: @task leaves @css: it exits, or the hierarchy ends.  A subsystem that
+ *	counts uncharges @css.  Called exactly once for each task that
+ *	can_fork() or attach(…, NULL, …) counted.  Under rcu_read_lock(): must
+ *	not sleep
+ * @id: index of the subsystem's state in containers and sets
+ * @root: the hierarchy that the subsystem is in, the dummy at first; changes
+ *	under container_mutex
+ * @root_css: the state of the root container, whichever hierarchy that is in;
+ *	lives for ever
+ * @active: registration is complete.  Turns true with release semantics after
+ *	every set, and so every task, has its state; code that interrupts can
+ *	reach tests it (or a static key set after it) with container_subsys_active()
+ *
+ * Only @name, @create and @destroy are mandatory.  @can_fork, @cancel_fork,
+ * @fork and @exit are called only while the subsystem is in a mounted
+ * hierarchy.  A subsystem that has one of them is said to count tasks.
+ */
+struct container_subsys {
+	const char *name;
+
+	struct container_subsys_state *(*create)(struct container_subsys *ss,
+						 struct container *cont);
+	void (*destroy)(struct container_subsys_state *css);
+	int (*populate)(struct container_subsys *ss, struct container *cont);
+	void (*bind)(struct container_subsys *ss, struct container *top);
+
+	int (*can_attach)(struct container_subsys_state *to,
+			  struct task_struct *task);
+	void (*cancel_attach)(struct container_subsys_state *to,
+			      struct task_struct *task);
+	void (*attach)(struct container_subsys_state *to,
+		       struct container_subsys_state *from,
+		       struct task_struct *task);
+	void (*post_attach)(struct container_subsys_state *to);
+
+	int (*can_fork)(struct container_subsys_state *css,
+			struct task_struct *child);
+	void (*cancel_fork)(struct container_subsys_state *css,
+			    struct task_struct *child);
+	void (*fork)(struct container_subsys_state *css,
+		     struct task_struct *child);
+	void (*exit)(struct container_subsys_state *css,
+		     struct task_struct *task);
+
+	/* set by the framework */
+	unsigned int id;
+	struct containerfs_root *root;
+	struct container_subsys_state *root_css;
+	bool active;
+};
+
+int container_register_subsys(struct container_subsys *ss);
+
+/**
+ * container_subsys_active - is @ss ready for use?
+ * @ss: a subsystem
+ *
+ * Any context.  After a true answer task_subsys_state() and its kin may be used
+ * for @ss.  Pairs with the release in container_register_subsys().
+ */
+static inline bool container_subsys_active(const struct container_subsys *ss)
+{
+	return smp_load_acquire(&ss->active);
+}
+
+/**
+ * task_subsys_state - the state that governs a task
+ * @task: any task: running, idle, exiting, or being forked
+ * @ss: an active subsystem
+ *
+ * Never NULL.  Any context, under rcu_read_lock(), which also keeps the result.
+ */
+static inline struct container_subsys_state *
+task_subsys_state(struct task_struct *task, const struct container_subsys *ss)
+{
+	return READ_ONCE(rcu_dereference(task->containers)->subsys[ss->id]);
+}
+
+/**
+ * task_container - the container that a task is in
+ * @task: any task
+ * @ss: an active subsystem, which names the hierarchy
+ *
+ * Never NULL.  Any context, under rcu_read_lock(), which also keeps the result.
+ */
+static inline struct container *
+task_container(struct task_struct *task, const struct container_subsys *ss)
+{
+	return rcu_dereference(task_subsys_state(task, ss)->container);
+}
+
+/**
+ * container_subsys_state - a container's state of one subsystem
+ * @cont: a container of the hierarchy that @ss is in, pinned by the caller
+ * @ss: an active subsystem
+ *
+ * Any context.
+ */
+static inline struct container_subsys_state *
+container_subsys_state(const struct container *cont,
+		       const struct container_subsys *ss)
+{
+	return cont->subsys[ss->id];
+}
+
+/**
+ * container_subsys_root - the root container of a subsystem's hierarchy
+ * @ss: an active subsystem
+ *
+ * The dummy hierarchy's where @ss is not mounted.  Never NULL.  Any context,
+ * under rcu_read_lock(), which also keeps the result.
+ */
+static inline struct container *
+container_subsys_root(const struct container_subsys *ss)
+{
+	return rcu_dereference(ss->root_css->container);
+}
+
+/**
+ * container_css_parent - the state of the container above
+ * @css: a state, reachable by the caller
+ *
+ * NULL for a root's.  Any context; lives as long as @css.
+ */
+static inline struct container_subsys_state *
+container_css_parent(const struct container_subsys_state *css)
+{
+	struct container *cont, *parent;
+
+	if (css == css->ss->root_css)
+		return NULL;
+	/* constant for all but roots, so neither RCU nor a lock is needed */
+	cont = rcu_dereference_raw(css->container);
+	parent = cont->parent;
+	return parent->subsys[css->ss->id];
+}
+
+bool container_css_tryget(struct container_subsys_state *css);
+void container_css_get(struct container_subsys_state *css);
+void container_css_put(struct container_subsys_state *css);
+
+int container_add_file(struct container *cont, struct container_subsys *ss,
+		       struct cftype *cft);
+int container_add_files(struct container *cont, struct container_subsys *ss,
+			struct cftype *cfts, unsigned int count);
+
+/* The container and the cftype of an open file, in a handler of it. */
+static inline struct container *of_container(const struct kernfs_open_file *of)
+{
+	return of->kn->parent->priv;
+}
+
+static inline struct cftype *of_cftype(const struct kernfs_open_file *of)
+{
+	return of->kn->priv;
+}
+
+static inline struct container *seq_container(const struct seq_file *m)
+{
+	return of_container(m->private);
+}
+
+static inline struct cftype *seq_cftype(const struct seq_file *m)
+{
+	return of_cftype(m->private);
+}
+
+int container_path(struct container *cont, char *buf, size_t len);
+
+struct container *container_next_pre(struct container *pos,
+				     struct container *top);
+struct container *container_next_post(struct container *pos,
+				      struct container *top);
+
+/**
+ * container_for_each_child - walk the children of a container
+ * @pos: the child, a struct container *
+ * @cont: their parent
+ *
+ * Under rcu_read_lock() or container_mutex.  A child made or removed meanwhile
+ * may be seen or not.
+ */
+#define container_for_each_child(pos, cont)				\
+	list_for_each_entry_rcu(pos, &(cont)->children, sibling,	\
+				container_mutex_held())
+
+/**
+ * container_for_each_descendant_pre - walk a subtree, parents before children
+ * @pos: cursor, a struct container *
+ * @top: the subtree's root, which comes first
+ *
+ * Context as for container_for_each_child().
+ */
+#define container_for_each_descendant_pre(pos, top)			\
+	for ((pos) = (top); (pos); (pos) = container_next_pre(pos, top))
+
+/**
+ * container_for_each_descendant_post - walk a subtree, children before parents
+ * @pos: cursor, a struct container *
+ * @top: the subtree's root, which comes last
+ *
+ * Context as for container_for_each_child().
+ */
+#define container_for_each_descendant_post(pos, top)			\
+	for ((pos) = container_next_post(NULL, top); (pos);		\
+	     (pos) = container_next_post(pos, top))
+
+#ifdef CONFIG_PROVE_LOCKING
+bool container_mutex_held(void);
+#else
+static inline bool container_mutex_held(void)
+{
+	return true;
+}
+#endif
+
+/**
+ * struct container_task_iter - a walk of a container's tasks; on the stack
+ *
+ * All fields are private.
+ */
+struct container_task_iter {
+	struct container *container;
+	struct container_set *set;	/* pinned; NULL at the end */
+	struct task_struct *next;	/* protected by set->lock */
+	struct task_struct *task;	/* pinned for the caller */
+	struct list_head node;		/* on set->iters */
+};
+
+void container_task_iter_start(struct container *cont,
+			       struct container_task_iter *it);
+struct task_struct *container_task_iter_next(struct container_task_iter *it);
+void container_task_iter_end(struct container_task_iter *it);
+
+/*
+ * The hooks of fork, exit and /proc.  With no hierarchy active fork stores what
+ * container_fork() does, and the rest are branches never taken.
+ */
+DECLARE_STATIC_KEY_FALSE(containers_tracked);
+
+int __container_can_fork(struct task_struct *child);
+bool __container_fork_stale(struct task_struct *child);
+void __container_join(struct task_struct *child);
+void __container_post_fork(struct task_struct *child);
+void container_cancel_fork(struct task_struct *child);
+void __container_exit(struct task_struct *task);
+void container_set_put(struct container_set *set);
+
+/**
+ * container_fork - give a task that is being made its first membership
+ * @child: a copy of its parent's task_struct that nobody else knows of yet
+ *
+ * No reference of the parent's is copied; from here on @child is a task like
+ * others to task_container().
+ */
+static inline void container_fork(struct task_struct *child)
+{
+	RCU_INIT_POINTER(child->containers, &init_container_set);
+	INIT_HLIST_NODE(&child->container_node);
+	child->container_counted = 0;
+}
+
+/**
+ * container_can_fork - let @child be born where its parent is, or not at all
+ * @child: has its pid; not visible yet
+ *
+ * Returns 0, or a negative errno with nothing to undo.  Context: the parent's,
+ * may sleep.  Undone by container_cancel_fork().
+ */
+static inline int container_can_fork(struct task_struct *child)
+{
+	if (static_branch_unlikely(&containers_tracked))
+		return __container_can_fork(child);
+	return 0;
+}
+
+/**
+ * container_fork_stale - has the parent moved since container_can_fork()?
+ * @child: about to become visible
+ *
+ * If so the caller drops its locks, calls container_cancel_fork() and asks
+ * container_can_fork() again.  Context: the siglock of current is held until
+ * after container_join().
+ */
+static inline bool container_fork_stale(struct task_struct *child)
+{
+	/* The key may have been turned off since container_can_fork(). */
+	if (static_branch_unlikely(&containers_tracked) ||
+	    rcu_access_pointer(child->containers) != &init_container_set ||
+	    child->container_counted)
+		return __container_fork_stale(child);
+	return false;
+}
+
+/**
+ * container_join - put @child on the list of its container's tasks
+ * @child: visible now; container_fork_stale() said no
+ *
+ * Context: the siglock of current, since container_fork_stale().
+ */
+static inline void container_join(struct task_struct *child)
+{
+	if (static_branch_unlikely(&containers_tracked))
+		__container_join(child);
+}
+
+/**
+ * container_post_fork - tell the subsystems that @child has been born
+ * @child: visible, has not run
+ */
+static inline void container_post_fork(struct task_struct *child)
+{
+	if (static_branch_unlikely(&containers_tracked))
+		__container_post_fork(child);
+}
+
+/**
+ * container_exit - take an exiting task out of its container
+ * @task: current, with PF_EXITING set
+ *
+ * It counts nowhere any more and cannot be moved, but task_container() knows
+ * for ever where it was.
+ */
+static inline void container_exit(struct task_struct *task)
+{
+	if (static_branch_unlikely(&containers_tracked))
+		__container_exit(task);
+}
+
+/**
+ * container_free - drop a dead task's reference to its set
+ * @task: nobody can reach it any more
+ *
+ * Any context.
+ */
+static inline void container_free(struct task_struct *task)
+{
+	struct container_set *set = rcu_dereference_raw(task->containers);
+
+	if (set != &init_container_set)
+		container_set_put(set);
+}
+
+int proc_container_show(struct seq_file *m, struct pid_namespace *ns,
+			struct pid *pid, struct task_struct *task);
+
+#else /* !CONFIG_CONTAINERS */
+
+static inline void container_fork(struct task_struct *child) {}
+static inline int container_can_fork(struct task_struct *child) { return 0; }
+static inline bool container_fork_stale(struct task_struct *child)
+{
+	return false;
+}
+
+static inline void container_join(struct task_struct *child) {}
+static inline void container_post_fork(struct task_struct *child) {}
+static inline void container_cancel_fork(struct task_struct *child) {}
+static inline void container_exit(struct task_struct *task) {}
+static inline void container_free(struct task_struct *task) {}
+
+#endif /* CONFIG_CONTAINERS */
+#endif /* _LINUX_CONTAINERS_H */

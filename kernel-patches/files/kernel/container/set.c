@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sets of containers.
+ *
+ * Tasks that are in the same container of every hierarchy share one
+ * container_set.  A set is made by the first move that needs it and dies with
+ * the last task that points to it, dead tasks waiting to be reaped included.
+ *
+ * Sets are made, changed and reaped under container_mutex.  The last reference
+ * may go anywhere, in exit for one, where that mutex must not be taken: the set
+ * is then put on a list for a worker.
+ */
+#include <linux/hashtable.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+struct container_set init_container_set = {
+	.refs	= REFCOUNT_INIT(1),
+	.lock	= __SPIN_LOCK_UNLOCKED(init_container_set.lock),
+	.iters	= LIST_HEAD_INIT(init_container_set.iters),
+	.all	= LIST_HEAD_INIT(container_sets),
+};
+
+/* All sets but those being reaped. */
+struct list_head container_sets = LIST_HEAD_INIT(init_container_set.all);
+
+static DEFINE_HASHTABLE(set_table, 8);
+
+static LLIST_HEAD(reap_list);
+static void reap_workfn(struct work_struct *work);
+static DECLARE_WORK(reap_work, reap_workfn);
+
+/**
+ * container_set_tryget - take a reference to a set that may be dying
+ * @set: reachable under RCU or a lock
+ *
+ * Any context.
+ */
+bool container_set_tryget(struct container_set *set)
+{
+	return set == &init_container_set || refcount_inc_not_zero(&set->refs);
+}
+
+/**
+ * container_set_put - drop a reference to a set
+ * @set: the set
+ *
+ * Any context.
+ */
+void container_set_put(struct container_set *set)
+{
+	if (set == &init_container_set || !refcount_dec_and_test(&set->refs))
+		return;
+	if (llist_add(&set->reap_node, &reap_list))
+		queue_work(system_unbound_wq, &reap_work);
+}
+
+/**
+ * task_set_get - a task's set, with a reference
+ * @task: pinned by the caller
+ *
+ * Any context.
+ */
+struct container_set *task_set_get(struct task_struct *task)
+{
+	struct container_set *set;
+
+	rcu_read_lock();
+	/*
+	 * A set can only be dying here if the task has just been moved from it:
+	 * look again.
+	 */
+	do {
+		set = rcu_dereference(task->containers);
+	} while (!container_set_tryget(set));
+	rcu_read_unlock();
+	return set;
+}
+
+/**
+ * container_set_container - where the tasks of a set are in one hierarchy
+ * @set: the set
+ * @root: an active hierarchy
+ *
+ * Under container_mutex.  A set that was dead when @root began stands for dead
+ * tasks only; those are in no container of @root but are said to be in its top.
+ */
+struct container *container_set_container(struct container_set *set,
+					  struct containerfs_root *root)
+{
+	struct container *cont = set->at[root->slot].container;
+
+	return cont && cont->root == root ? cont : &root->top;
+}
+
+/*
+ * Only containers below the top make a set differ from the initial one, so
+ * they alone make the key.  It is therefore not changed by mount and unmount.
+ */
+static unsigned long set_key(struct container *const *at)
+{
+	unsigned long key = 0;
+	unsigned int i;
+
+	for (i = 0; i < MAX_HIERARCHIES; i++)
+		if (at[i] && at[i]->parent)
+			key = key * 31 + (unsigned long)at[i];
+	return key;
+}
+
+static struct container_set *set_lookup(struct container *const *at)
+{
+	struct container_set *set;
+	unsigned int i;
+
+	for (i = 0; i < MAX_HIERARCHIES; i++)
+		if (at[i] && at[i]->parent)
+			break;
+	if (i == MAX_HIERARCHIES)
+		return &init_container_set;
+
+	hash_for_each_possible(set_table, set, hash, set_key(at)) {
+		for (i = 0; i < MAX_HIERARCHIES; i++)
+			if (set->at[i].container != at[i])
+				break;
+		if (i == MAX_HIERARCHIES && container_set_tryget(set))
+			return set;
+	}
+	return NULL;
+}
+
+static struct container_set *set_create(struct container_set *from,
+					struct container *to,
+					struct container *const *at)
+{
+	struct container_set *set;
+	struct container_subsys *ss;
+	unsigned int i;
+
+	set = kzalloc(sizeof(*set), GFP_KERNEL);
+	if (!set)
+		return NULL;
+	refcount_set(&set->refs, 1);
+	spin_lock_init(&set->lock);
+	INIT_HLIST_HEAD(&set->tasks);
+	INIT_LIST_HEAD(&set->iters);
+
+	memcpy(set->subsys, from->subsys, sizeof(set->subsys));
+	for_each_subsys_in(ss, i, to->root->subsys_mask)
+		set->subsys[i] = to->subsys[i];
+
+	for (i = 0; i < MAX_HIERARCHIES; i++) {
+		INIT_LIST_HEAD(&set->at[i].node);
+		if (!at[i])
+			continue;
+		set->at[i].container = at[i];
+		container_get(at[i]);
+		spin_lock_irq(&at[i]->lock);
+		list_add(&set->at[i].node, &at[i]->sets);
+		spin_unlock_irq(&at[i]->lock);
+	}
+	hash_add(set_table, &set->hash, set_key(at));
+	list_add(&set->all, &container_sets);
+	return set;
+}
+
+/**
+ * container_set_find - the set of a task after a move
+ * @from: its set before
+ * @to: the container that it moves to
+ *
+ * Returns the set that is like @from but for @to, with a reference, or NULL
+ * where there is no memory to make one.  Under container_mutex; may sleep.
+ */
+struct container_set *container_set_find(struct container_set *from,
+					 struct container *to)
+{
+	struct container *at[MAX_HIERARCHIES];
+	struct container_set *set;
+	unsigned int i;
+
+	lockdep_assert_held(&container_mutex);
+	for (i = 0; i < MAX_HIERARCHIES; i++)
+		at[i] = from->at[i].container;
+	at[to->root->slot] = to;
+
+	set = set_lookup(at);
+	return set ?: set_create(from, to, at);
+}
+
+/* A set that a task is in makes its containers busy: the first one does. */
+void container_set_arrive(struct container_set *set)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&set->lock);
+	if (set->nr_tasks++)
+		return;
+	for (i = 0; i < MAX_HIERARCHIES; i++)
+		if (set->at[i].container)
+			container_busy_inc(set->at[i].container);
+}
+
+/* The last one to leave may free a container of its business. */
+void container_set_leave(struct container_set *set)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&set->lock);
+	if (--set->nr_tasks)
+		return;
+	for (i = 0; i < MAX_HIERARCHIES; i++)
+		if (set->at[i].container)
+			container_busy_dec(set->at[i].container);
+}
+
+/* Put @task on its set's list.  It must be on none. */
+void container_set_link(struct container_set *set, struct task_struct *task)
+{
+	lockdep_assert_held(&set->lock);
+	hlist_add_head(&task->container_node, &set->tasks);
+}
+
+/* Take @task off its set's list; walks that were about to see it go on. */
+void container_set_unlink(struct container_set *set, struct task_struct *task)
+{
+	struct container_task_iter *it;
+
+	lockdep_assert_held(&set->lock);
+	list_for_each_entry(it, &set->iters, node)
+		if (it->next == task)
+			it->next = hlist_entry_safe(task->container_node.next,
+						    struct task_struct,
+						    container_node);
+	hlist_del_init(&task->container_node);
+}
+
+/**
+ * container_sets_enter_root - put every task into a new hierarchy's top
+ * @root: the hierarchy, which has its slot
+ *
+ * Under container_mutex.
+ */
+void container_sets_enter_root(struct containerfs_root *root)
+{
+	struct container *top = &root->top;
+	struct container_set *set;
+
+	list_for_each_entry(set, &container_sets, all) {
+		if (set->dead)
+			continue;
+		container_get(top);
+		spin_lock_irq(&set->lock);
+		set->at[root->slot].container = top;
+		spin_lock(&top->lock);
+		list_add(&set->at[root->slot].node, &top->sets);
+		spin_unlock(&top->lock);
+		if (set->nr_tasks)
+			container_busy_inc(top);
+		spin_unlock_irq(&set->lock);
+	}
+}
+
+/**
+ * container_sets_leave_root - forget a hierarchy that ends
+ * @root: a hierarchy with no container but its top
+ *
+ * Sets of removed containers keep what they have: only dead tasks, and forks
+ * that will find themselves stale, use them, and what those charged must be
+ * uncharged from the same state.  Under container_mutex.
+ */
+void container_sets_leave_root(struct containerfs_root *root)
+{
+	struct container *top = &root->top;
+	struct container_set *set;
+
+	list_for_each_entry(set, &container_sets, all) {
+		if (set->dead)
+			continue;
+		spin_lock_irq(&set->lock);
+		set->at[root->slot].container = NULL;
+		spin_lock(&top->lock);
+		list_del_init(&set->at[root->slot].node);
+		spin_unlock(&top->lock);
+		spin_unlock_irq(&set->lock);
+		container_put(top);
+	}
+}
+
+/**
+ * container_sets_kill - let nobody find the sets of a removed container
+ * @cont: a container without tasks
+ *
+ * Under container_mutex.
+ */
+void container_sets_kill(struct container *cont)
+{
+	struct container_set *set;
+
+	/* Only holders of container_mutex change the list. */
+	list_for_each_entry(set, &cont->sets, at[cont->root->slot].node) {
+		set->dead = true;
+		hash_del(&set->hash);
+	}
+}
+
+static void set_reap(struct container_set *set)
+{
+	unsigned int i;
+
+	hash_del(&set->hash);
+	list_del(&set->all);
+	for (i = 0; i < MAX_HIERARCHIES; i++) {
+		struct container *cont = set->at[i].container;
+
+		if (!cont)
+			continue;
+		spin_lock_irq(&cont->lock);
+		list_del(&set->at[i].node);
+		spin_unlock_irq(&cont->lock);
+		container_put(cont);
+	}
+	kfree_rcu(set, rcu);
+}
+
+/**
+ * container_sets_reap - free the sets that nobody refers to
+ *
+ * Under container_mutex.
+ */
+void container_sets_reap(void)
+{
+	struct container_set *set, *next;
+
+	lockdep_assert_held(&container_mutex);
+	llist_for_each_entry_safe(set, next, llist_del_all(&reap_list),
+				  reap_node)
+		set_reap(set);
+}
+
+static void reap_workfn(struct work_struct *work)
+{
+	mutex_lock(&container_mutex);
+	container_sets_reap();
+	mutex_unlock(&container_mutex);
+}
+
+/* Leave the walk's set and go to the next that is not dying, or to the end. */
+static void iter_next_set(struct container_task_iter *it)
+{
+	struct container *cont = it->container;
+	struct container_set *prev = it->set, *set;
+	unsigned int slot = cont->root->slot;
+
+	if (prev) {
+		spin_lock_irq(&prev->lock);
+		list_del(&it->node);
+		spin_unlock_irq(&prev->lock);
+	}
+
+	/* A referenced set stays on the list, so @prev still has its place. */
+	spin_lock_irq(&cont->lock);
+	set = prev ?: list_entry(&cont->sets, struct container_set,
+				 at[slot].node);
+	list_for_each_entry_continue(set, &cont->sets, at[slot].node)
+		if (container_set_tryget(set))
+			break;
+	if (list_entry_is_head(set, &cont->sets, at[slot].node))
+		set = NULL;
+	spin_unlock_irq(&cont->lock);
+
+	if (prev)
+		container_set_put(prev);
+	it->set = set;
+	if (!set)
+		return;
+	spin_lock_irq(&set->lock);
+	it->next = hlist_entry_safe(set->tasks.first, struct task_struct,
+				    container_node);
+	list_add(&it->node, &set->iters);
+	spin_unlock_irq(&set->lock);
+}
+
+/**
+ * container_task_iter_start - begin a walk of a container's tasks
+ * @cont: the container; the caller keeps it and its hierarchy
+ * @it: the walk
+ *
+ * The walk sees each task that is in @cont from start to end, once if nobody
+ * moves it in another hierarchy meanwhile; container_mutex excludes that.  It
+ * may see or not see a task that is born, exits or moves meanwhile.  Interrupts
+ * are off for one task's step only.  May sleep between the calls.
+ */
+void container_task_iter_start(struct container *cont,
+			       struct container_task_iter *it)
+{
+	memset(it, 0, sizeof(*it));
+	it->container = cont;
+	iter_next_set(it);
+}
+
+/**
+ * container_task_iter_next - the next task of a walk
+ * @it: the walk
+ *
+ * Returns a task which stays allocated until the next call, or NULL at the end.
+ */
+struct task_struct *container_task_iter_next(struct container_task_iter *it)
+{
+	if (it->task)
+		put_task_struct(it->task);
+	it->task = NULL;
+
+	while (it->set) {
+		spin_lock_irq(&it->set->lock);
+		if (it->next) {
+			it->task = get_task_struct(it->next);
+			it->next = hlist_entry_safe(it->next->container_node.next,
+						    struct task_struct,
+						    container_node);
+		}
+		spin_unlock_irq(&it->set->lock);
+		if (it->task)
+			break;
+		iter_next_set(it);
+	}
+	return it->task;
+}
+
+/**
+ * container_task_iter_end - finish a walk, at its end or before
+ * @it: the walk
+ */
+void container_task_iter_end(struct container_task_iter *it)
+{
+	if (it->task)
+		put_task_struct(it->task);
+	if (!it->set)
+		return;
+	spin_lock_irq(&it->set->lock);
+	list_del(&it->node);
+	spin_unlock_irq(&it->set->lock);
+	container_set_put(it->set);
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The files "tasks" and "procs": to read who is in a container, to write who
+ * shall be.
+ *
+ * Both go by the one who opened the file: his pid namespace gives the numbers
+ * their meaning, and his credentials decide who may be moved.  A privileged
+ * program that can be made to write to a file handed to it then does no more than
+ * its owner could (CVE-2021-4197).
+ */
+#include <linux/cred.h>
+#include <linux/kthread.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "internal.h"
+
+/* The longest pid, signs and white space around it. */
+#define MAX_PID_TEXT	64
+
+/* What an open file keeps. */
+struct pid_file {
+	struct pid_namespace *ns;	/* the opener's */
+	pid_t *pids;			/* ascending, without repetition */
+	size_t count;
+	size_t room;
+};
+
+static int add_pid(struct pid_file *pf, pid_t pid)
+{
+	pid_t *bigger;
+	size_t room;
+
+	if (pf->count == pf->room) {
+		room = max_t(size_t, 2 * pf->room, 64);
+		bigger = kvmalloc_array(room, sizeof(pid_t), GFP_KERNEL);
+		if (!bigger)
+			return -ENOMEM;
+		if (pf->count)
+			memcpy(bigger, pf->pids, pf->count * sizeof(pid_t));
+		kvfree(pf->pids);
+		pf->pids = bigger;
+		pf->room = room;
+	}
+	pf->pids[pf->count++] = pid;
+	return 0;
+}
+
+static int cmp_pid(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void sort_pids(struct pid_file *pf)
+{
+	size_t from, to = 0;
+
+	sort(pf->pids, pf->count, sizeof(pid_t), cmp_pid, NULL);
+	for (from = 0; from < pf->count; from++)
+		if (!to || pf->pids[from] != pf->pids[to - 1])
+			pf->pids[to++] = pf->pids[from];
+	pf->count = to;
+}
+
+/*
+ * List the container's tasks, or their thread groups, as the opener numbers them;
+ * what has no number there is left out.  container_mutex keeps tasks from moving
+ * past the walk; births and exits go on.
+ */
+static int list_pids(struct pid_file *pf, struct container *cont, bool groups)
+{
+	struct container_task_iter it;
+	struct task_struct *task;
+	int ret = 0;
+	pid_t pid;
+
+	container_task_iter_start(cont, &it);
+	while (!ret && (task = container_task_iter_next(&it))) {
+		pid = groups ? task_tgid_nr_ns(task, pf->ns) :
+			       task_pid_nr_ns(task, pf->ns);
+		if (pid)
+			ret = add_pid(pf, pid);
+		cond_resched();
+	}
+	container_task_iter_end(&it);
+	if (!ret)
+		sort_pids(pf);
+	return ret;
+}
+
+static void free_pid_file(struct pid_file *pf)
+{
+	put_pid_ns(pf->ns);
+	kvfree(pf->pids);
+	kfree(pf);
+}
+
+static int open_pids(struct kernfs_open_file *of, bool groups)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	struct container *cont;
+	struct pid_file *pf;
+	int ret = 0;
+
+	/* A parent that has reaped its child's namespace has none to look at. */
+	if (!ns)
+		return -ESRCH;
+	pf = kzalloc(sizeof(*pf), GFP_KERNEL);
+	if (!pf)
+		return -ENOMEM;
+	pf->ns = get_pid_ns(ns);
+
+	if (of->file->f_mode & FMODE_READ) {
+		cont = container_kn_lock(of->kn);
+		if (cont) {
+			ret = list_pids(pf, cont, groups);
+			container_kn_unlock(of->kn);
+		} else {
+			ret = -ENODEV;
+		}
+	}
+	if (ret)
+		free_pid_file(pf);
+	else
+		of->priv = pf;
+	return ret;
+}
+
+static int open_tasks(struct kernfs_open_file *of)
+{
+	return open_pids(of, false);
+}
+
+static int open_procs(struct kernfs_open_file *of)
+{
+	return open_pids(of, true);
+}
+
+static void release_pids(struct kernfs_open_file *of)
+{
+	free_pid_file(of->priv);
+}
+
+static void *pids_start(struct seq_file *m, loff_t *pos)
+{
+	struct kernfs_open_file *of = m->private;
+	struct pid_file *pf = of->priv;
+
+	return *pos < pf->count ? &pf->pids[*pos] : NULL;
+}
+
+static void *pids_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return pids_start(m, pos);
+}
+
+static void pids_stop(struct seq_file *m, void *v)
+{
+}
+
+static int pids_show(struct seq_file *m, void *v)
+{
+	seq_printf(m, "%d\n", *(pid_t *)v);
+	return 0;
+}
+
+/* The task that @pid names for the opener, pinned, or NULL.  0 is the writer. */
+static struct task_struct *find_task(struct pid_file *pf, pid_t pid)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = pid ? find_task_by_pid_ns(pid, pf->ns) : current;
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	return task;
+}
+
+/* May the one who opened the file move this task? */
+static int may_move_one(const struct cred *opener, struct task_struct *task)
+{
+	const struct cred *cred = __task_cred(task);
+
+	/*
+	 * The parent of all kernel threads must not make them in a container, and
+	 * those bound to a CPU have work to do that no container may delay.
+	 */
+	if (task->flags & PF_NO_SETAFFINITY || task == kthreadd_task)
+		return -EINVAL;
+	if (!uid_eq(opener->euid, GLOBAL_ROOT_UID) &&
+	    !uid_eq(opener->euid, cred->uid) &&
+	    !uid_eq(opener->euid, cred->suid))
+		return -EACCES;
+	return 0;
+}
+
+/* The same of all that would move; -ESRCH where all have begun to exit. */
+static int may_move(const struct cred *opener, struct task_struct *task,
+		    bool group)
+{
+	bool exiting = task->flags & PF_EXITING;
+	struct task_struct *t;
+	int ret;
+
+	rcu_read_lock();
+	ret = may_move_one(opener, task);
+	if (group) {
+		for_each_thread(task, t) {
+			if (!(t->flags & PF_EXITING)) {
+				exiting = false;
+				ret = ret ?: may_move_one(opener, t);
+			}
+		}
+	}
+	rcu_read_unlock();
+	return exiting ? -ESRCH : ret;
+}
+
+static int move_pid(struct kernfs_open_file *of, struct container *cont,
+		    pid_t pid, bool group)
+{
+	struct task_struct *task, *now;
+	bool same;
+	int ret;
+
+	do {
+		task = find_task(of->priv, pid);
+		if (!task)
+			return -ESRCH;
+		ret = may_move(of->file->f_cred, task, group);
+		if (!ret)
+			ret = container_attach(cont, task, group);
+
+		/* exec gives the leader's number to the thread that called it */
+		now = find_task(of->priv, pid);
+		same = !now || now == task;
+		if (now)
+			put_task_struct(now);
+		put_task_struct(task);
+	} while (ret == -ESRCH && !same);
+	return ret;
+}
+
+static ssize_t write_pid(struct kernfs_open_file *of, char *buf, size_t nbytes,
+			 bool group)
+{
+	struct container *cont;
+	pid_t pid;
+	int ret;
+
+	if (strlen(buf) != nbytes || kstrtoint(strstrip(buf), 10, &pid) ||
+	    pid < 0)
+		return -EINVAL;
+	cont = container_kn_lock(of->kn);
+	if (!cont)
+		return -ENODEV;
+	ret = move_pid(of, cont, pid, group);
+	container_kn_unlock(of->kn);
+	return ret ?: nbytes;
+}
+
+static ssize_t write_tasks(struct kernfs_open_file *of, char *buf,
+			   size_t nbytes, loff_t off)
+{
+	return write_pid(of, buf, nbytes, false);
+}
+
+static ssize_t write_procs(struct kernfs_open_file *of, char *buf,
+			   size_t nbytes, loff_t off)
+{
+	return write_pid(of, buf, nbytes, true);
+}
+
+const struct kernfs_ops container_tasks_ops = {
+	.open			= open_tasks,
+	.release		= release_pids,
+	.seq_start		= pids_start,
+	.seq_next		= pids_next,
+	.seq_stop		= pids_stop,
+	.seq_show		= pids_show,
+	.write			= write_tasks,
+	.atomic_write_len	= MAX_PID_TEXT,
+};
+
+const struct kernfs_ops container_procs_ops = {
+	.open			= open_procs,
+	.release		= release_pids,
+	.seq_start		= pids_start,
+	.seq_next		= pids_next,
+	.seq_stop		= pids_stop,
+	.seq_show		= pids_show,
+	.write			= write_procs,
+	.atomic_write_len	= MAX_PID_TEXT,
+};
