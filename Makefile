@@ -1,0 +1,58 @@
+# The doors of the laboratory; build/gpclab does the work. 'make help' lists them.
+
+MAKEFLAGS += --no-print-directory
+
+# What a fresh Debian 12 or 13 lacks. LINUX_SRC= replaces the kernel source's package.
+PACKAGES ?= $(if $(LINUX_SRC),,linux-source-6.12) build-essential bc bison flex cpio xz-utils libelf-dev libssl-dev \
+	ccache git qemu-system-x86 qemu-system-ppc gcc-powerpc64-linux-gnu
+CHECK_PACKAGES ?= sparse python3
+
+GPCLAB = build/gpclab
+
+.PHONY: help
+help: ## list the targets
+	@echo "Process containers on Linux 6.12: build, boot, test. Each target does all it needs, from nothing."
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@echo "V=1 shows the output of all steps. LINUX_SRC=PATH builds from another tarball or tree of Linux 6.12."
+	@echo "$(GPCLAB) --help tells of everything else."
+
+.PHONY: packages
+packages:
+	@scripts/install-packages $(PACKAGES)
+
+# Go's own cache decides what there is to do.
+.PHONY: $(GPCLAB)
+$(GPCLAB): | packages
+	@command -v go >/dev/null || { echo "Go is missing: install it, see go.mod for the version" >&2; exit 1; }
+	@go build -o $@ ./harness/cmd/gpclab
+
+.PHONY: boot-x86
+boot-x86: $(GPCLAB) ## boot the patched kernel on x86_64, 4 processors, and give a shell
+	@$(GPCLAB) boot --arch x86_64
+
+.PHONY: boot-ppc
+boot-ppc: $(GPCLAB) ## the same on big-endian ppc64
+	@$(GPCLAB) boot --arch ppc64
+
+# The kernels are built first, where progress shows.
+.PHONY: test
+test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of both architectures
+	@go vet ./... && go vet -tags guest ./userspace/...
+	@$(GPCLAB) build
+	@go test -timeout 80m ./...
+
+.PHONY: patches
+patches: $(GPCLAB) ## write the series for 'git am' to build/patches
+	@$(GPCLAB) series export
+
+.PHONY: check
+check: $(GPCLAB) ## style of the Go code; the series applies, builds step by step, and is clean
+	@scripts/install-packages $(CHECK_PACKAGES)
+	@test -z "$$(gofmt -l harness userspace images)" || { echo "run gofmt -w on:"; gofmt -l harness userspace images; exit 1; }
+	@go vet ./... && go vet -tags guest ./userspace/...
+	@go tool staticcheck ./... && go tool staticcheck -tags guest ./userspace/...
+	@$(GPCLAB) series check
+
+.PHONY: clean
+clean: ## delete what has been built (the compiler's cache stays)
+	@rm -rf build

@@ -1,0 +1,270 @@
+package kernel
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"gpc/harness/machine"
+	"gpc/harness/progress"
+	"gpc/harness/series"
+)
+
+const (
+	// buildStamp, in a build directory, names the inputs of the image that is there.
+	buildStamp = ".gpc-build"
+	// configStamp names the inputs of the configuration.
+	configStamp = ".gpc-config"
+	// objectCount holds the number of steps of the last whole build; for progress.
+	objectCount = ".gpc-objects"
+	// usualObjects stands for it in a first build.
+	usualObjects = 1400
+)
+
+// Build returns the kernel of a flavor for a machine, and makes all that it needs first: source, series,
+// configuration, compilation. It returns at once where nothing has changed. Cancelling ctx stops the work; what
+// is half-made is not trusted by the next call.
+func (l *Lab) Build(ctx context.Context, m *machine.Machine, f Flavor) (*Image, error) {
+	s, err := series.Load(l.SeriesDir())
+	if err != nil {
+		return nil, err
+	}
+	tree := "pristine"
+	if f.Patched() {
+		tree = "patched"
+	} else {
+		s = &series.Series{}
+	}
+	return l.BuildTree(ctx, Tree{Name: tree, Series: s}, m, f)
+}
+
+// Tree is a kernel tree with edits: a series and, after it, further patches.
+type Tree struct {
+	// Name is the tree's directory below build/src, and what distinguishes its builds.
+	Name   string
+	Series *series.Series
+	Extra  []string
+}
+
+// BuildTree is Build for a tree of its own.
+func (l *Lab) BuildTree(ctx context.Context, t Tree, m *machine.Machine, f Flavor) (*Image, error) {
+	unlock, err := l.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	b, err := l.plan(ctx, t, m, f, f.fragments(m.Name))
+	if err != nil {
+		return nil, err
+	}
+	if !b.done() {
+		if err := b.make(ctx); err != nil {
+			return nil, fmt.Errorf("building the %s kernel for %s: %w", f, m.Name, err)
+		}
+	}
+	return b.image()
+}
+
+// build is one kernel to be built.
+type build struct {
+	lab      *Lab
+	tree     Tree
+	machine  *machine.Machine
+	flavor   Flavor
+	source   source
+	fragment []byte
+	compiler string
+	key      string // identifies the inputs of the image
+	dir      string
+}
+
+// plan says what is to be built: a flavor of a tree on a machine, configured by the named fragments.
+func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, f Flavor, fragments []string) (*build, error) {
+	b := &build{lab: l, tree: t, machine: m, flavor: f}
+	name := m.Name + "-" + string(f)
+	if t.Name != "pristine" && t.Name != "patched" {
+		name += "-" + t.Name
+	}
+	b.dir = filepath.Join(l.BuildDir(), "kernel", name)
+
+	var err error
+	if b.source, err = findSource(); err != nil {
+		return nil, err
+	}
+	if b.fragment, err = l.fragment(fragments, m.Name); err != nil {
+		return nil, err
+	}
+	edits, err := t.Series.Hash(t.Extra...)
+	if err != nil {
+		return nil, err
+	}
+	compiler, err := exec.CommandContext(ctx, m.CrossCompile+"gcc", "--version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("the compiler %sgcc does not run: install the packages that 'make help' names: %w", m.CrossCompile, err)
+	}
+	b.compiler = string(compiler)
+	b.key = sum(b.source.id, string(b.fragment), b.compiler, edits)
+	return b, nil
+}
+
+func sum(parts ...string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\x00"))))
+}
+
+// configKey identifies the inputs of the configuration: unlike the image, it does not change with each edited file.
+func (b *build) configKey() (string, error) {
+	parts := []string{b.source.id, string(b.fragment), b.compiler}
+	tree := b.lab.tree(b.tree.Name)
+	edited, err := series.Edited(tree)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range edited {
+		if strings.HasPrefix(filepath.Base(f), "Kconfig") {
+			text, err := os.ReadFile(filepath.Join(tree, f))
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, f, string(text))
+		}
+	}
+	return sum(parts...), nil
+}
+
+func stampIs(file, key string) bool {
+	have, err := os.ReadFile(file)
+	return err == nil && string(have) == key
+}
+
+func (b *build) imagePath() string { return filepath.Join(b.dir, b.machine.Image) }
+
+func (b *build) done() bool {
+	_, err := os.Stat(b.imagePath())
+	return err == nil && stampIs(filepath.Join(b.dir, buildStamp), b.key)
+}
+
+func (b *build) image() (*Image, error) {
+	version, err := release(b.dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Image{Machine: b.machine, Flavor: b.flavor, Path: b.imagePath(), Dir: b.dir,
+		Source: b.lab.tree(b.tree.Name), Release: version}, nil
+}
+
+func (b *build) make(ctx context.Context) error {
+	if err := b.prepareTree(ctx); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(b.dir, buildStamp)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := b.configure(ctx); err != nil {
+		return err
+	}
+	if err := b.compile(ctx); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(b.dir, buildStamp), []byte(b.key), 0o644)
+}
+
+func (b *build) prepareTree(ctx context.Context) error {
+	pristine, err := b.lab.unpack(ctx, b.source, "pristine")
+	if err != nil || b.tree.Name == "pristine" {
+		return err
+	}
+	tree, err := b.lab.unpack(ctx, b.source, b.tree.Name)
+	if err != nil {
+		return err
+	}
+	return b.tree.Series.Materialize(pristine, tree, b.tree.Extra...)
+}
+
+// MakeArgs are the arguments of make that all work on a machine's kernel in the build directory dir has in common.
+func MakeArgs(m *machine.Machine, dir string) []string {
+	args := []string{"O=" + dir, "ARCH=" + m.KernelArch, "CC=ccache " + m.CrossCompile + "gcc", "-j" + strconv.Itoa(runtime.NumCPU())}
+	if m.CrossCompile != "" {
+		args = append(args, "CROSS_COMPILE="+m.CrossCompile)
+	}
+	return args
+}
+
+// MakeEnv is the environment for it: with it the compiler's cache serves clones in other folders too.
+func (l *Lab) MakeEnv() []string {
+	return []string{"CCACHE_BASEDIR=" + l.root, "CCACHE_NOHASHDIR=1", "CCACHE_SLOPPINESS=time_macros",
+		"KBUILD_BUILD_TIMESTAMP=2007-01-01", "KBUILD_BUILD_USER=gpc", "KBUILD_BUILD_HOST=gpc", "LC_ALL=C"}
+}
+
+func (b *build) runMake(ctx context.Context, what string, line func(string), args ...string) error {
+	log, err := b.lab.log(filepath.Base(b.dir) + "-" + what)
+	if err != nil {
+		return err
+	}
+	c := command{dir: b.lab.tree(b.tree.Name), env: b.lab.MakeEnv(), log: log, line: line}
+	return c.run(ctx, append(append([]string{"make"}, MakeArgs(b.machine, b.dir)...), args...)...)
+}
+
+func (b *build) configure(ctx context.Context) error {
+	stamp := filepath.Join(b.dir, configStamp)
+	config := filepath.Join(b.dir, ".config")
+	key, err := b.configKey()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(config); err == nil && stampIs(stamp, key) {
+		return nil
+	}
+	fragment := filepath.Join(b.dir, ".gpc-fragment")
+	if err := os.WriteFile(fragment, b.fragment, 0o644); err != nil {
+		return err
+	}
+	if err := b.runMake(ctx, "config", nil, "KCONFIG_ALLCONFIG="+fragment, "allnoconfig"); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(config)
+	if err != nil {
+		return err
+	}
+	if err := verifyConfig(b.fragment, text); err != nil {
+		return err
+	}
+	return os.WriteFile(stamp, []byte(key), 0o644)
+}
+
+var objectLine = regexp.MustCompile(`^  [A-Z]+ `)
+
+func (b *build) compile(ctx context.Context) error {
+	counter := filepath.Join(b.dir, objectCount)
+	total := usualObjects
+	if text, err := os.ReadFile(counter); err == nil {
+		if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			total = n
+		}
+	}
+	step := progress.Start(fmt.Sprintf("build the %s kernel for %s", b.flavor, b.machine.Name), total)
+	count := 0
+	err := b.runMake(ctx, "build", func(line string) {
+		if objectLine.MatchString(line) {
+			count++
+			step.Add(1)
+		}
+	}, b.machine.Target)
+	step.Done(err)
+	if err == nil && count > total/2 {
+		err = os.WriteFile(counter, []byte(strconv.Itoa(count)), 0o644)
+	}
+	return err
+}

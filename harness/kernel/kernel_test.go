@@ -1,0 +1,223 @@
+package kernel
+
+import (
+	"archive/tar"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// lab is a laboratory in an empty directory.
+func lab(t *testing.T) *Lab {
+	t.Helper()
+	return &Lab{root: t.TempDir()}
+}
+
+// tarball writes an archive with one file, top/Makefile.
+func tarball(t *testing.T, makefile string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "linux.tar")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(f)
+	if err := w.WriteHeader(&tar.Header{Name: "top/Makefile", Mode: 0o644, Size: int64(len(makefile))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(makefile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+const makefile612 = "# SPDX\nVERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 117\nEXTRAVERSION =\n"
+
+func TestUnpack(t *testing.T) {
+	l := lab(t)
+	t.Setenv("LINUX_SRC", tarball(t, makefile612))
+	s, err := findSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := l.unpack(t.Context(), s, "pristine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := treeVersion(tree); err != nil || v != "6.12.117" {
+		t.Errorf("treeVersion: %q, %v", v, err)
+	}
+	mark := filepath.Join(tree, "mark")
+	if err := os.WriteFile(mark, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.unpack(t.Context(), s, "pristine"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(mark); err != nil {
+		t.Errorf("the same source has been unpacked again: %v", err)
+	}
+	t.Setenv("LINUX_SRC", tarball(t, makefile612+"# newer\n"))
+	if s, err = findSource(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.unpack(t.Context(), s, "pristine"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(mark); !os.IsNotExist(err) {
+		t.Errorf("another source has not replaced the tree: %v", err)
+	}
+}
+
+func TestUnpackLeavesNothingHalfMade(t *testing.T) {
+	cut := func(t *testing.T) string {
+		name := tarball(t, makefile612+strings.Repeat("#\n", 10000))
+		if err := os.Truncate(name, 4096); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for _, tt := range []struct {
+		name, want string
+		source     func(*testing.T) string
+	}{
+		{"another version", "is version 6.13.0: the series is for 6.12", func(t *testing.T) string {
+			return tarball(t, strings.Replace(makefile612, "12\nSUBLEVEL = 117", "13\nSUBLEVEL = 0", 1))
+		}},
+		{"broken archive", "unpacking", cut},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := lab(t)
+			t.Setenv("LINUX_SRC", tt.source(t))
+			s, err := findSource()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.unpack(t.Context(), s, "pristine"); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("unpack: %v, want an error with %q", err, tt.want)
+			}
+			left, err := filepath.Glob(l.tree("*"))
+			if err != nil || len(left) != 0 {
+				t.Errorf("left over: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func TestCancelledUnpackLeavesNothing(t *testing.T) {
+	l := lab(t)
+	t.Setenv("LINUX_SRC", tarball(t, makefile612))
+	s, err := findSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.unpack(ctx, s, "pristine"); err == nil {
+		t.Error("unpack ended well though it was cancelled")
+	}
+	if left, _ := filepath.Glob(l.tree("*")); len(left) != 0 {
+		t.Errorf("left over: %v", left)
+	}
+}
+
+func TestSourceThatIsNot(t *testing.T) {
+	t.Setenv("LINUX_SRC", filepath.Join(t.TempDir(), "nothing"))
+	if _, err := findSource(); err == nil || !strings.Contains(err.Error(), "LINUX_SRC") {
+		t.Errorf("findSource of nothing: %v", err)
+	}
+	dir := t.TempDir()
+	t.Setenv("LINUX_SRC", dir)
+	if _, err := findSource(); err == nil || !strings.Contains(err.Error(), "no kernel source") {
+		t.Errorf("findSource of an empty directory: %v", err)
+	}
+}
+
+func TestVerifyConfig(t *testing.T) {
+	fragment := []byte("# a comment\nCONFIG_A=y\nCONFIG_N=4\n# CONFIG_OFF is not set\n")
+	for _, tt := range []struct{ name, config, want string }{
+		{"as asked", "CONFIG_A=y\nCONFIG_N=4\n# CONFIG_OFF is not set\n", ""},
+		{"off and unknown", "CONFIG_A=y\nCONFIG_N=4\n", ""},
+		{"dropped", "CONFIG_N=4\n", "CONFIG_A is n, not y"},
+		{"other value", "CONFIG_A=y\nCONFIG_N=8\n", "CONFIG_N is 8, not 4"},
+		{"on", "CONFIG_A=y\nCONFIG_N=4\nCONFIG_OFF=y\n", "CONFIG_OFF is y, not n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := verifyConfig(fragment, []byte(tt.config))
+			if tt.want == "" && err != nil {
+				t.Errorf("verifyConfig: %v", err)
+			}
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("verifyConfig: %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestFailedCommandShowsTheReason(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	err := command{log: log}.run(t.Context(), "sh", "-c", "echo noise; echo 'x.c:1: error: no such thing'; exit 2")
+	if err == nil || !strings.Contains(err.Error(), "no such thing") || strings.Contains(err.Error(), "noise") || !strings.Contains(err.Error(), log) {
+		t.Errorf("run: %v", err)
+	}
+}
+
+// TestCancelEndsAllProcesses starts a grandchild that keeps the output open: run returns only when it has ended too.
+func TestCancelEndsAllProcesses(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := command{log: filepath.Join(t.TempDir(), "log"), line: func(string) { cancel() }}
+	if err := c.run(ctx, "sh", "-c", "sleep 1000 & echo started; wait"); err != context.Canceled {
+		t.Errorf("run: %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestSameCode(t *testing.T) {
+	compile := func(dir, text string) {
+		t.Helper()
+		src := filepath.Join(dir, "a.c")
+		if err := os.WriteFile(src, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command("gcc", "-O2", "-c", "-o", filepath.Join(dir, "a.o"), src).CombinedOutput(); err != nil {
+			t.Fatalf("gcc: %v\n%s", err, out)
+		}
+	}
+	const base = "extern int g(int); int f(int a) { return g(a + 1); }\n"
+	for _, tt := range []struct {
+		name, text string
+		same       bool
+	}{
+		{"moved lines", "\n\n" + base, true},
+		{"another constant", strings.Replace(base, "1", "2", 1), false},
+		{"another callee", strings.ReplaceAll(base, "g(", "h("), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			one, two := t.TempDir(), t.TempDir()
+			compile(one, base)
+			compile(two, tt.text)
+			if err := sameCode(one, two); (err == nil) != tt.same {
+				t.Errorf("sameCode: %v, want the same: %v", err, tt.same)
+			}
+		})
+	}
+}
+
+func TestFlavors(t *testing.T) {
+	for _, f := range Flavors() {
+		if got, err := ParseFlavor(string(f)); err != nil || got != f {
+			t.Errorf("ParseFlavor(%q): %q, %v", f, got, err)
+		}
+	}
+	if _, err := ParseFlavor("mint"); err == nil || !strings.Contains(err.Error(), "vanilla") {
+		t.Errorf("ParseFlavor of nonsense: %v", err)
+	}
+}

@@ -1,0 +1,63 @@
+// Package machine describes the computers that the laboratory builds kernels for and emulates.
+//
+// Everything that differs between two architectures is a field of Machine; everything else in the
+// harness is common. A third architecture is one more file like x86_64.go, its variable added to all,
+// and a config fragment images/config/NAME.config.
+package machine
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Machine is one architecture: how its kernel is built and what QEMU emulates for it.
+type Machine struct {
+	// Name is what a user types after --arch, and the name of the kernel config fragment.
+	Name string
+	// GOARCH is Go's name for the architecture, for programs that run in the guest.
+	GOARCH string
+	// KernelArch is the kernel's name for the architecture (ARCH=).
+	KernelArch string
+	// CrossCompile is the toolchain prefix (CROSS_COMPILE=), empty for the host's own compiler.
+	CrossCompile string
+	// Target is the make target that builds Image.
+	Target string
+	// Image is the bootable file, relative to the kernel's build directory.
+	Image string
+	// Debian lists the Debian packages that this machine needs beyond the common ones: emulator and compiler.
+	Debian []string
+
+	// QEMU is the emulator's program.
+	QEMU string
+	// Args are the emulator's arguments that describe the machine without its processors, memory, kernel,
+	// and devices common to all.
+	Args []string
+	// Console is the kernel's name of the serial console (console=).
+	Console string
+	// Memory is the default size of the guest's memory, in QEMU's notation.
+	Memory string
+}
+
+var all = []*Machine{&x86_64, &ppc64}
+
+// All returns every machine, in the order in which reports name them.
+func All() []*Machine { return all }
+
+// Names returns the names of all machines, in the order of All.
+func Names() []string {
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = m.Name
+	}
+	return names
+}
+
+// ByName returns the machine called name, or an error that lists those there are.
+func ByName(name string) (*Machine, error) {
+	for _, m := range all {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("unknown architecture %q: choose one of %s", name, strings.Join(Names(), ", "))
+}
