@@ -57,16 +57,18 @@ type Tree struct {
 
 // BuildTree is Build for a tree of its own.
 func (l *Lab) BuildTree(ctx context.Context, t Tree, m *machine.Machine, f Flavor) (*Image, error) {
+	b, err := l.plan(ctx, t, m, f, f.fragments(m.Name))
+	if err != nil {
+		return nil, err
+	}
+	if b.done() {
+		return b.image() // no need to wait for others who build
+	}
 	unlock, err := l.lock()
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-
-	b, err := l.plan(ctx, t, m, f, f.fragments(m.Name))
-	if err != nil {
-		return nil, err
-	}
 	if !b.done() {
 		if err := b.make(ctx); err != nil {
 			return nil, fmt.Errorf("building the %s kernel for %s: %w", f, m.Name, err)

@@ -32,6 +32,9 @@ type Machine struct {
 	// Args are the emulator's arguments that describe the machine without its processors, memory, kernel,
 	// and devices common to all.
 	Args []string
+	// ParallelSince is the first version of QEMU (major, minor) whose emulation may run each processor in a thread of
+	// its own; zero for any.
+	ParallelSince [2]int
 	// Console is the kernel's name of the serial console (console=).
 	Console string
 	// Memory is the default size of the guest's memory, in QEMU's notation.

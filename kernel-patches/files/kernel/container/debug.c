@@ -5,7 +5,7 @@
  *
  *   X.callbacks	how often each callback was called for this container;
  *			for bind and destroy, in the whole subsystem
- *   X.tasks		tasks that the subsystem has counted in this container
+ *   X.counted		tasks that the subsystem has counted in this container
  *   X.live		states that exist, the root's included; root only
  *   X.hold		1 takes a reference to the state, 0 drops it
  *   X.fail_create	an errno for create() of children; 0 lets it succeed
@@ -208,7 +208,7 @@ static int show_callbacks(struct seq_file *m, void *v)
 	return 0;
 }
 
-static int show_tasks(struct seq_file *m, void *v)
+static int show_counted(struct seq_file *m, void *v)
 {
 	struct debug_state *st = file_state(seq_container(m), seq_cftype(m));
 
@@ -279,7 +279,7 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 	},								\
 	.files = {							\
 		{ .name = "callbacks", .seq_show = show_callbacks },	\
-		{ .name = "tasks", .seq_show = show_tasks },		\
+		{ .name = "counted", .seq_show = show_counted },	\
 		{ .name = "live", .read_u64 = read_live,		\
 		  .flags = CFTYPE_ONLY_ON_ROOT },			\
 		{ .name = "hold", .read_u64 = read_hold,		\

@@ -197,15 +197,26 @@ static int container_create(struct container *parent, const char *name,
 	return 0;
 }
 
+/* kernfs takes any name. */
+static int check_name(const char *name)
+{
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
+	/* /proc/PID/container gives each path a line. */
+	if (strchr(name, '\n'))
+		return -EINVAL;
+	return 0;
+}
+
 static int container_mkdir(struct kernfs_node *parent_kn, const char *name,
 			   umode_t mode)
 {
 	struct container *parent;
 	int ret;
 
-	/* /proc/PID/container gives each path a line. */
-	if (strchr(name, '\n'))
-		return -EINVAL;
+	ret = check_name(name);
+	if (ret)
+		return ret;
 	parent = container_kn_lock(parent_kn);
 	if (!parent)
 		return -ENODEV;
@@ -263,8 +274,9 @@ static int container_rename(struct kernfs_node *kn,
 		return -EPERM;
 	if (kn->parent != new_parent)
 		return -EIO;
-	if (strchr(new_name, '\n'))
-		return -EINVAL;
+	ret = check_name(new_name);
+	if (ret)
+		return ret;
 
 	kernfs_break_active_protection(new_parent);
 	if (container_kn_lock(kn)) {

@@ -19,6 +19,8 @@
  *			tasks.  Never taken by fork or exit.  A file or
  *			directory operation of kernfs must drop its active
  *			reference first: container_kn_lock()
+ *   container_move_sem	for reading: no task moves.  May be taken alone, with an
+ *			active reference of kernfs held
  *   tasklist_lock	fork only
  *   siglock		of a thread group: its tasks' ->containers and the births
  *			of new ones; see member.c
@@ -34,6 +36,7 @@
 #include <linux/containers.h>
 #include <linux/fs_context.h>
 #include <linux/mutex.h>
+#include <linux/rwsem.h>
 
 #define CONTAINERFS_MAGIC	0x27e0eb	/* as in 2006 */
 #define MAX_CONTAINER_ROOT_NAMELEN	64
@@ -107,6 +110,7 @@ struct container *container_set_container(struct container_set *set,
 					  struct containerfs_root *root);
 
 /* member.c */
+extern struct rw_semaphore container_move_sem;
 int container_attach(struct container *to, struct task_struct *task,
 		     bool whole_group);
 void container_tracking_start(void);

@@ -65,6 +65,13 @@ static bool tracking;
 /* Ids of the subsystems that count tasks now.  As above. */
 static unsigned long counting;
 
+/*
+ * Held for writing while tasks change sets.  Not container_mutex, as the opening
+ * of a file needs it: that holds an active reference which the mutex's holder may
+ * wait for.
+ */
+DECLARE_RWSEM(container_move_sem);
+
 /* The thread group being moved, or NULL.  Written by the holder of container_mutex. */
 static struct signal_struct *moving;
 
@@ -345,18 +352,21 @@ static bool move_commit(struct container_move *move)
 	 * Any thread will do for the lock; exec may have released the one that
 	 * the caller named.
 	 */
+	down_write(&container_move_sem);
 	for (i = 0; i < move->count; i++) {
 		task = move->tasks[i].task;
 		if (lock_task_sighand(task, &flags))
 			break;
 	}
 	if (i == move->count)
-		return false;
+		goto out;
 	for (i = 0; i < move->count; i++) {
 		move_switch(&move->tasks[i]);
 		any |= move->tasks[i].moved;
 	}
 	unlock_task_sighand(task, &flags);
+out:
+	up_write(&container_move_sem);
 	return any;
 }
 

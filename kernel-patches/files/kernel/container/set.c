@@ -388,7 +388,7 @@ static void iter_next_set(struct container_task_iter *it)
  * @it: the walk
  *
  * The walk sees each task that is in @cont from start to end, once if nobody
- * moves it in another hierarchy meanwhile; container_mutex excludes that.  It
+ * moves it in another hierarchy meanwhile; container_move_sem excludes that.  It
  * may see or not see a task that is born, exits or moves meanwhile.  Interrupts
  * are off for one task's step only.  May sleep between the calls.
  */

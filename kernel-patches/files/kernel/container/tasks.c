@@ -69,8 +69,8 @@ static void sort_pids(struct pid_file *pf)
 
 /*
  * List the container's tasks, or their thread groups, as the opener numbers them;
- * what has no number there is left out.  container_mutex keeps tasks from moving
- * past the walk; births and exits go on.
+ * what has no number there is left out.  No task moves past the walk, in this
+ * hierarchy or in another; births and exits go on.
  */
 static int list_pids(struct pid_file *pf, struct container *cont, bool groups)
 {
@@ -79,6 +79,7 @@ static int list_pids(struct pid_file *pf, struct container *cont, bool groups)
 	int ret = 0;
 	pid_t pid;
 
+	down_read(&container_move_sem);
 	container_task_iter_start(cont, &it);
 	while (!ret && (task = container_task_iter_next(&it))) {
 		pid = groups ? task_tgid_nr_ns(task, pf->ns) :
@@ -88,6 +89,7 @@ static int list_pids(struct pid_file *pf, struct container *cont, bool groups)
 		cond_resched();
 	}
 	container_task_iter_end(&it);
+	up_read(&container_move_sem);
 	if (!ret)
 		sort_pids(pf);
 	return ret;
@@ -103,7 +105,6 @@ static void free_pid_file(struct pid_file *pf)
 static int open_pids(struct kernfs_open_file *of, bool groups)
 {
 	struct pid_namespace *ns = task_active_pid_ns(current);
-	struct container *cont;
 	struct pid_file *pf;
 	int ret = 0;
 
@@ -115,15 +116,8 @@ static int open_pids(struct kernfs_open_file *of, bool groups)
 		return -ENOMEM;
 	pf->ns = get_pid_ns(ns);
 
-	if (of->file->f_mode & FMODE_READ) {
-		cont = container_kn_lock(of->kn);
-		if (cont) {
-			ret = list_pids(pf, cont, groups);
-			container_kn_unlock(of->kn);
-		} else {
-			ret = -ENODEV;
-		}
-	}
+	if (of->file->f_mode & FMODE_READ)
+		ret = list_pids(pf, of_container(of), groups);
 	if (ret)
 		free_pid_file(pf);
 	else

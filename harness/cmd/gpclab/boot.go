@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"gpc/harness/complaint"
+	"gpc/harness/guest"
+	"gpc/harness/initramfs"
+	"gpc/harness/kernel"
+	"gpc/harness/machine"
+)
+
+// statusKernel is the exit status where not the command but the kernel failed: it panicked, hung, or complained.
+const statusKernel = 125
+
+// bootFlags are the flags of `gpclab boot`.
+type bootFlags struct {
+	arch, flavor string
+	smp, numa    int
+	mem          string
+	append       string
+	files        []string
+	timeout      time.Duration
+}
+
+func newBootCommand() *cobra.Command {
+	var flags bootFlags
+	cmd := &cobra.Command{
+		Use:   "boot --arch ARCH [flags] [-- CMD [ARG...]]",
+		Short: "Boot a kernel and give a shell, run a script, or run one command",
+		Long: `Boot a kernel in a virtual machine, building whatever is missing first.
+
+With a terminal on standard input: a shell on the guest's console. Otherwise shell commands are read from standard
+input and run in order, and the guest powers off at their end. With -- CMD: that command is run, and its standard
+output, standard error and exit status are gpclab's own.
+
+The exit status is 125 where the kernel panicked, was not done after --timeout, or complained about anything; its
+report then stands on standard error, and the console's log is kept in build/log.`,
+		Example: `  gpclab boot --arch x86_64
+  gpclab boot --arch ppc64 -- cat /proc/self/container
+  echo 'cat /proc/containers' | gpclab boot --arch ppc64 --numa 2
+  gpclab boot --arch x86_64 --files ./mytools --timeout 1m -- mytool`,
+		Args: commandAfterDash,
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return boot(cmd.Context(), flags, argv)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.arch, "arch", machine.All()[0].Name, "the machine: "+strings.Join(machine.Names(), " or "))
+	f.StringVar(&flags.flavor, "flavor", string(kernel.Flavors()[0]), "the kernel: "+flavorNames())
+	f.IntVar(&flags.smp, "smp", 4, "number of processors")
+	f.StringVar(&flags.mem, "mem", "", "memory, such as 512M or 2G (default as the machine likes it)")
+	f.IntVar(&flags.numa, "numa", 1, "number of NUMA nodes that processors and memory are split over")
+	f.StringVar(&flags.append, "append", "", "more arguments for the kernel's command line")
+	f.StringArrayVar(&flags.files, "files", nil, "lay the content of `DIR` over the guest's root (may be repeated)")
+	f.DurationVar(&flags.timeout, "timeout", 0, "end a guest that is not done after this time, such as 90s (default: never)")
+	return cmd
+}
+
+// flavorNames lists the flavors for a help text.
+func flavorNames() string {
+	var names []string
+	for _, f := range kernel.Flavors() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ")
+}
+
+// commandAfterDash accepts arguments only behind a "--".
+func commandAfterDash(cmd *cobra.Command, args []string) error {
+	if dash := cmd.ArgsLenAtDash(); len(args) > 0 && dash != 0 {
+		return fmt.Errorf("unexpected %q: put -- before a command for the guest", args[0])
+	}
+	return nil
+}
+
+// boot does what flags say with argv as the guest's command, if there is one.
+func boot(ctx context.Context, flags bootFlags, argv []string) error {
+	config, flavor, err := flags.config()
+	if err != nil {
+		return exitError{status: statusUsage, err: err}
+	}
+	if err := prepare(ctx, &config, flavor); err != nil {
+		return err
+	}
+	result, err := start(ctx, config, argv)
+	return verdict(result, err)
+}
+
+// config checks the flags and turns them into a guest that lacks only what has to be built.
+func (f bootFlags) config() (guest.Config, kernel.Flavor, error) {
+	m, err := machine.ByName(f.arch)
+	if err != nil {
+		return guest.Config{}, "", err
+	}
+	flavor, err := kernel.ParseFlavor(f.flavor)
+	if err != nil {
+		return guest.Config{}, "", err
+	}
+	if f.smp < 1 {
+		return guest.Config{}, "", fmt.Errorf("--smp %d: a machine needs at least 1 processor", f.smp)
+	}
+	if f.numa < 1 {
+		return guest.Config{}, "", fmt.Errorf("--numa %d: a machine has at least 1 node", f.numa)
+	}
+	config := guest.Config{Kernel: &kernel.Image{Machine: m}, SMP: f.smp, Memory: f.mem, NUMA: f.numa,
+		Append: f.append, Files: f.files, Timeout: f.timeout}
+	return config, flavor, config.Check()
+}
+
+// prepare builds the kernel and the initramfs for config.
+func prepare(ctx context.Context, config *guest.Config, flavor kernel.Flavor) error {
+	lab, err := kernel.OpenLab()
+	if err != nil {
+		return err
+	}
+	m := config.Kernel.Machine
+	if config.Kernel, err = lab.Build(ctx, m, flavor); err != nil {
+		return err
+	}
+	config.LogDir = filepath.Join(lab.BuildDir(), "log")
+	config.Initramfs, err = initramfs.Build(ctx, lab.Root(), lab.BuildDir(), m)
+	return err
+}
+
+// start boots the guest in the way that suits standard input and argv.
+func start(ctx context.Context, config guest.Config, argv []string) (guest.Result, error) {
+	terminal := term.IsTerminal(int(os.Stdin.Fd()))
+	if terminal && len(argv) == 0 {
+		fmt.Fprintf(os.Stderr, "Linux %s (%s) on %s with %d processors. %s.\n", config.Kernel.Release, config.Kernel.Flavor,
+			config.Kernel.Machine.Name, config.SMP, guest.EscapeHelp)
+		return guest.Interactive(ctx, config)
+	}
+	job := guest.Job{Argv: argv, Stdout: os.Stdout, Stderr: os.Stderr}
+	if !terminal {
+		job.Stdin = os.Stdin
+	}
+	result, err := guest.Run(ctx, config, job)
+	return result, scriptMayPowerOff(err, argv)
+}
+
+// scriptMayPowerOff forgives a script that it switches the guest off itself.
+func scriptMayPowerOff(err error, argv []string) error {
+	var ended *guest.EndedError
+	if len(argv) == 0 && errors.As(err, &ended) && ended.OnPurpose() {
+		return nil
+	}
+	return err
+}
+
+// verdict turns the guest's end into gpclab's.
+func verdict(result guest.Result, err error) error {
+	if isKernelFailure(err) {
+		return exitError{status: statusKernel, err: err}
+	}
+	if err != nil {
+		return err
+	}
+	if len(result.Complaints) > 0 {
+		return exitError{status: statusKernel, err: fmt.Errorf("the kernel complained; the whole console is in %s\n%s",
+			result.ConsoleLog, complaint.Join(result.Complaints))}
+	}
+	if result.ExitStatus != 0 {
+		return exitError{status: result.ExitStatus}
+	}
+	return nil
+}
+
+// isKernelFailure tells a guest that failed from a host that could not do its part.
+func isKernelFailure(err error) bool {
+	var panicked *guest.PanicError
+	var timeout *guest.TimeoutError
+	var ended *guest.EndedError
+	return errors.As(err, &panicked) || errors.As(err, &timeout) || errors.As(err, &ended)
+}

@@ -1,0 +1,117 @@
+// Gpclab is the laboratory's one command on the host: it builds kernels with the series, boots them, tests them and
+// measures them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// exitError is an error with the exit status that gpclab ends with. Where err is nil nothing is printed: the status
+// says it all, as after a guest's command.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
+// statusUsage is the exit status after wrong words on the command line.
+const statusUsage = 2
+
+func main() {
+	// Ctrl-C ends the work in hand; everything cleans up after itself and returns.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run executes gpclab with the given arguments and returns its exit status.
+func run(ctx context.Context, args []string) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var exit exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			fmt.Fprintln(os.Stderr, "gpclab:", exit.err)
+		}
+		return exit.status
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "gpclab: interrupted")
+		return 128 + int(syscall.SIGINT)
+	default:
+		fmt.Fprintln(os.Stderr, "gpclab:", err)
+		return 1
+	}
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gpclab",
+		Short: "Build, boot, test and measure the kernel with process containers",
+		Long: `Build, boot, test and measure the kernel with process containers.
+
+The kernel is Linux 6.12 with the series in kernel-patches/, in several flavors:
+  release   patched, all subsystems, no debugging
+  debug     patched, with lockdep, KASAN and the like
+  vanilla   the configuration of release, unpatched
+  cgroup    vanilla with mainline's cgroup v1
+
+Whatever a command needs is built first. V=1 in the environment shows the output of all steps; LINUX_SRC names
+another kernel source than Debian's package, a tarball or a tree of 6.12.y.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return exitError{status: statusUsage, err: fmt.Errorf("%w; '%s --help' tells more", err, cmd.CommandPath())}
+	})
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(newBootCommand(), newBuildCommand(), newTestCommand(), newSeriesCommand())
+	for _, cmd := range root.Commands() {
+		usageErrors(cmd)
+	}
+	return root
+}
+
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return exitError{status: statusUsage, err: fmt.Errorf("there is no command %q; '%s --help' lists them", args[0], cmd.CommandPath())}
+}
+
+// usageErrors gives wrong arguments of cmd, and of the commands below it, the status of a usage error.
+func usageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			var exit exitError
+			if err == nil || errors.As(err, &exit) {
+				return err
+			}
+			return exitError{status: statusUsage, err: err}
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		usageErrors(sub)
+	}
+}

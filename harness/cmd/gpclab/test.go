@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gpc/harness/kernel"
+	"gpc/harness/machine"
+	"gpc/harness/regress"
+)
+
+// testFlags are what a user may say to gpclab test.
+type testFlags struct {
+	arch, flavor, run, junit string
+}
+
+func newTestCommand() *cobra.Command {
+	var flags testFlags
+	cmd := &cobra.Command{
+		Use:   "test",
+		Short: "Run the in-guest regression tests",
+		Long: `Run the in-guest regression tests: ordinary Go tests, in userspace/guesttest, that run as root in a guest of the patched kernel.
+
+Without --arch and --flavor all architectures and both patched flavors are tested, one guest after the other. A guest that dies fails
+the test that ran and all that had not run. Exit status 1 tells that a test has failed.`,
+		Example: `  gpclab test --arch x86_64 --flavor debug --run TestMount
+  gpclab test --junit report.xml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runTests(cmd.Context(), cmd.OutOrStdout(), flags) },
+	}
+	cmd.Flags().StringVar(&flags.arch, "arch", "", "test only this architecture: "+strings.Join(machine.Names(), " or "))
+	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release or debug")
+	cmd.Flags().StringVar(&flags.run, "run", "", "run only tests whose names match `REGEXP`, as go test -run does")
+	cmd.Flags().StringVar(&flags.junit, "junit", "", "write a JUnit XML report to `FILE`")
+	return cmd
+}
+
+func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
+	targets, err := chosenTargets(flags.arch, flags.flavor)
+	if err != nil {
+		return exitError{status: statusUsage, err: err}
+	}
+	lab, err := kernel.OpenLab()
+	if err != nil {
+		return err
+	}
+	suites, err := chosenSuites(lab, targets, flags.run)
+	if err != nil {
+		return exitError{status: statusUsage, err: err}
+	}
+	report, err := openReport(flags.junit)
+	if err != nil {
+		return err
+	}
+	defer report.discard()
+	printer := &testPrinter{out: out}
+	for _, s := range suites {
+		printer.begin(s)
+		err := regress.Run(ctx, lab, s.target, flags.run, func(e regress.Event) {
+			printer.see(e)
+			report.Record(e)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := report.write(); err != nil {
+		return err
+	}
+	return printer.summary()
+}
+
+// suite is a kernel and how many tests it is put to.
+type suite struct {
+	target regress.Target
+	tests  int
+}
+
+// chosenSuites returns the targets that have tests which pattern matches; some tests are for one flavor only.
+func chosenSuites(lab *kernel.Lab, targets []regress.Target, pattern string) ([]suite, error) {
+	var suites []suite
+	for _, target := range targets {
+		names, err := regress.Tests(lab.Root(), target.Machine, target.Flavor, pattern)
+		if err != nil {
+			return nil, err
+		}
+		if len(names) > 0 {
+			suites = append(suites, suite{target, len(names) + 1}) // and Health
+		}
+	}
+	if len(suites) == 0 {
+		return nil, fmt.Errorf("no in-guest test matches %q: see userspace/guesttest for their names", pattern)
+	}
+	return suites, nil
+}
+
+// chosenTargets returns the targets of an architecture and a flavor, empty for all.
+func chosenTargets(arch, flavor string) ([]regress.Target, error) {
+	if arch != "" {
+		if _, err := machine.ByName(arch); err != nil {
+			return nil, err
+		}
+	}
+	var chosen []regress.Target
+	for _, target := range regress.Targets() {
+		if (arch == "" || arch == target.Machine.Name) && (flavor == "" || flavor == string(target.Flavor)) {
+			chosen = append(chosen, target)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("there are no tests for flavor %q: choose release or debug", flavor)
+	}
+	return chosen, nil
+}
+
+// testPrinter shows how far the tests are, and the output of those that failed.
+type testPrinter struct {
+	out            io.Writer
+	target         regress.Target
+	done, total    int
+	started        time.Time
+	output         []string // of the current test
+	passed, failed int
+}
+
+func (p *testPrinter) begin(s suite) { p.target, p.done, p.total = s.target, 0, s.tests }
+
+func (p *testPrinter) see(e regress.Event) {
+	switch {
+	case e.Action == "output":
+		p.output = append(p.output, e.Output)
+	case e.Action == "run" && e.TopLevel():
+		p.started, p.output = time.Now(), nil
+	case e.Ends() && e.TopLevel():
+		p.finished(e)
+	}
+}
+
+// finished prints a line for a test, after its output if it has failed.
+func (p *testPrinter) finished(e regress.Event) {
+	p.done++
+	result := "ok  "
+	if e.Action == "fail" {
+		p.failed++
+		result = "FAIL"
+		fmt.Fprint(p.out, strings.Join(p.output, ""))
+	} else {
+		p.passed++
+	}
+	fmt.Fprintf(p.out, "%s  %s [%d/%d] %s (%.1fs)\n", result, p.target, p.done, p.total, e.Test, time.Since(p.started).Seconds())
+}
+
+// summary prints how many tests there were, and returns an error if one has failed.
+func (p *testPrinter) summary() error {
+	fmt.Fprintf(p.out, "%d passed, %d failed\n", p.passed, p.failed)
+	if p.failed > 0 {
+		return exitError{status: 1, err: fmt.Errorf("%d tests failed", p.failed)}
+	}
+	return nil
+}
+
+// testReport is a JUnit report that appears under its name only when it is complete.
+type testReport struct {
+	regress.Recorder
+	path string
+	file *os.File // nil where none was asked for
+}
+
+// openReport prepares a report, so that a path that cannot be written is found before the tests; an empty path is for none.
+func openReport(path string) (*testReport, error) {
+	if path == "" {
+		return &testReport{}, nil
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return nil, fmt.Errorf("the report cannot be written: %w", err)
+	}
+	return &testReport{path: path, file: file}, nil
+}
+
+func (r *testReport) write() error {
+	if r.file == nil {
+		return nil
+	}
+	if err := r.WriteJUnit(r.file); err != nil {
+		return err
+	}
+	if err := r.file.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := r.file.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(r.file.Name(), r.path); err != nil {
+		return err
+	}
+	r.file = nil
+	return nil
+}
+
+// discard removes a report that was not written.
+func (r *testReport) discard() {
+	if r.file != nil {
+		r.file.Close()
+		os.Remove(r.file.Name())
+	}
+}

@@ -1,0 +1,89 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gpc/harness/complaint"
+	"gpc/harness/qemu"
+)
+
+// PanicError is a kernel that has panicked.
+type PanicError struct {
+	// Text is what the kernel said about it, its trace included.
+	Text string
+	// ConsoleLog is the path of the whole console.
+	ConsoleLog string
+}
+
+// Error tells what the kernel said.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("the kernel panicked; the whole console is in %s\n%s", e.ConsoleLog, e.Text)
+}
+
+// TimeoutError is a guest that lived longer than it was allowed to.
+type TimeoutError struct {
+	// After is the time it was allowed.
+	After time.Duration
+	// Tail is what the console showed last.
+	Tail string
+	// ConsoleLog is the path of the whole console.
+	ConsoleLog string
+}
+
+// Error tells what the console showed last.
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("the guest was not done after %v; the whole console is in %s, its last lines are\n%s", e.After, e.ConsoleLog, e.Tail)
+}
+
+// EndedError is a guest that ended before its command did.
+type EndedError struct {
+	// Kind is how: qemu.PoweredOff or qemu.WasReset.
+	Kind qemu.EventKind
+	// ConsoleLog is the path of the whole console.
+	ConsoleLog string
+}
+
+// Error tells how the guest ended.
+func (e *EndedError) Error() string {
+	return fmt.Sprintf("the guest %v before its command had ended; the whole console is in %s", e.Kind, e.ConsoleLog)
+}
+
+// OnPurpose says that the guest switched itself off in good order, as it does for a user who types poweroff.
+func (e *EndedError) OnPurpose() bool { return e.Kind == qemu.PoweredOff }
+
+// tailLines is how many lines of the console a timeout shows, contextLines how many before a panic's first report.
+const (
+	tailLines    = 20
+	contextLines = 4
+)
+
+// describe completes an error with what is on the console.
+func describe(err error, log, console string, found []complaint.Report) error {
+	console = strings.ReplaceAll(console, "\r", "")
+	var panicked *PanicError
+	var timeout *TimeoutError
+	var ended *EndedError
+	switch {
+	case errors.As(err, &panicked):
+		panicked.ConsoleLog, panicked.Text = log, lastLines(console, tailLines)
+		if len(found) > 0 {
+			// All that follows the first report may belong to the panic, and what comes just before may say why.
+			before, after, _ := strings.Cut(console, found[0].Text)
+			panicked.Text = lastLines(before, contextLines) + "\n" + found[0].Text + strings.TrimRight(after, "\n")
+		}
+	case errors.As(err, &timeout):
+		timeout.ConsoleLog, timeout.Tail = log, lastLines(console, tailLines)
+	case errors.As(err, &ended):
+		ended.ConsoleLog = log
+	}
+	return err
+}
+
+// lastLines returns the last n lines of text.
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

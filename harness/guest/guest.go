@@ -1,0 +1,87 @@
+// Package guest boots a kernel in a virtual machine, runs one command in it, and tells how both ended.
+package guest
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"gpc/harness/complaint"
+	"gpc/harness/guest/wire"
+	"gpc/harness/kernel"
+	"gpc/harness/qemu"
+)
+
+// Config describes a guest.
+type Config struct {
+	// Kernel is what to boot, and says on which machine.
+	Kernel *kernel.Image
+	// Initramfs is the path of the base archive that initramfs.Build has made.
+	Initramfs string
+	// SMP is the number of processors, 4 if 0.
+	SMP int
+	// Memory is the size of the memory in QEMU's notation, the machine's default if empty.
+	Memory string
+	// NUMA is the number of nodes that processors and memory are split over, none if 0 or 1.
+	NUMA int
+	// Append is added to the kernel's command line.
+	Append string
+	// Files are directories laid over the initramfs's root, later ones over earlier ones.
+	Files []string
+	// Timeout is how long the guest may live, without limit if 0.
+	Timeout time.Duration
+	// LogDir is where the console's log is kept.
+	LogDir string
+	// ExtraArgs are added to the emulator's arguments. An -accel among them replaces the choice of an accelerator.
+	ExtraArgs []string
+}
+
+// Job is a command to run in the guest.
+type Job struct {
+	// Argv is the command, looked up in the guest's PATH, and its arguments. Without it, a shell reads commands from Stdin.
+	Argv []string
+	// Stdin is read only as far as the command reads its standard input; nil is an empty input.
+	Stdin io.Reader
+	// Stdout and Stderr receive the command's output as it comes; nil discards it.
+	Stdout, Stderr io.Writer
+	// Env is added to the command's environment, as NAME=VALUE.
+	Env []string
+	// Dir is the working directory, "/" if empty.
+	Dir string
+	// Bare leaves the guest without a mounted hierarchy of containers.
+	Bare bool
+}
+
+// Result is what is known about a guest that has ended.
+type Result struct {
+	// ExitStatus is the command's, 128+N if signal N killed it, 127 if it was not found, 126 if it could not be executed.
+	ExitStatus int
+	// ConsoleLog is the path of a file with everything the kernel said.
+	ConsoleLog string
+	// Complaints are the kernel's reports of trouble, those about a panic included.
+	Complaints []complaint.Report
+	// Taint is the kernel's taint mask when the command had ended.
+	Taint uint64
+}
+
+// Run boots a guest, runs job in it, and switches it off. A guest that does not get that far is an error: *PanicError,
+// *TimeoutError, or *EndedError; ctx's own if that ended. Complaints of a kernel that went on are no error, but the caller's to judge.
+// In every case the emulator is gone when Run returns, and the result tells what is known.
+func Run(ctx context.Context, c Config, job Job) (Result, error) {
+	spec := wire.Job{Argv: job.Argv, Env: job.Env, Dir: job.Dir, Bare: job.Bare, Stdin: job.Stdin != nil}
+	if len(spec.Argv) == 0 {
+		spec.Argv = []string{"/bin/sh"}
+	}
+	return live(ctx, c, qemu.ConsoleLog, func(vm *qemu.VM, _ string) (*conversation, error) {
+		return &conversation{port: vm.Port(wire.PortName), job: spec, stdin: job.Stdin,
+			stdout: orDiscard(job.Stdout), stderr: orDiscard(job.Stderr)}, nil
+	})
+}
+
+// orDiscard is w, or where output goes that nobody wants.
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}

@@ -1,0 +1,130 @@
+package qemu
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+)
+
+// Option adds a part to the description of a virtual machine.
+type Option func(*spec) error
+
+// spec is a virtual machine before it is started.
+type spec struct {
+	args      []string
+	inherited []*os.File // what the emulator gets beside its standard files, from descriptor 3 on
+	ports     map[string]net.Conn
+	console   net.Conn
+}
+
+func newSpec() *spec { return &spec{ports: make(map[string]net.Conn)} }
+
+// add adds arguments.
+func (s *spec) add(args ...string) { s.args = append(s.args, args...) }
+
+// inherit hands f to the emulator, and returns the descriptor by which it knows it. f is closed when that is done.
+func (s *spec) inherit(f *os.File) string {
+	s.inherited = append(s.inherited, f)
+	return strconv.Itoa(2 + len(s.inherited))
+}
+
+// closeInherited closes our copies of what the emulator gets.
+func (s *spec) closeInherited() {
+	for _, f := range s.inherited {
+		f.Close()
+	}
+	s.inherited = nil
+}
+
+// closeOwn closes our ends of the connections, for a machine that does not come to be.
+func (s *spec) closeOwn() {
+	for _, conn := range s.ports {
+		conn.Close()
+	}
+	if s.console != nil {
+		s.console.Close()
+	}
+}
+
+// basics is an empty machine that starts stopped, and stops instead of going away. A guest that panics goes on: a
+// kernel may tell the host before all that it says about its panic is on the console.
+func basics(s *spec) error {
+	s.add("-no-user-config", "-nodefaults", "-display", "none", "-S",
+		"-action", "panic=none,shutdown=pause,reboot=shutdown")
+	return nil
+}
+
+// Args adds arguments as they are.
+func Args(args ...string) Option {
+	return func(s *spec) error {
+		s.add(args...)
+		return nil
+	}
+}
+
+// Processors gives the machine n processors.
+func Processors(n int) Option { return Args("-smp", strconv.Itoa(n)) }
+
+// Memory gives the machine that many MiB of memory.
+func Memory(mib int) Option { return Args("-m", fmt.Sprintf("%dM", mib)) }
+
+// NUMA splits processors and memory (in MiB) evenly over nodes. The memory must be a multiple of the nodes, and there
+// must be a processor for each.
+func NUMA(nodes, processors, mib int) Option {
+	return func(s *spec) error {
+		for i := range nodes {
+			first, last := i*processors/nodes, (i+1)*processors/nodes-1
+			s.add("-object", fmt.Sprintf("memory-backend-ram,id=memory%d,size=%dM", i, mib/nodes))
+			s.add("-numa", fmt.Sprintf("node,nodeid=%d,cpus=%d-%d,memdev=memory%d", i, first, last, i))
+		}
+		return nil
+	}
+}
+
+// Kernel boots the kernel at path with a command line.
+func Kernel(path, commandLine string) Option { return Args("-kernel", path, "-append", commandLine) }
+
+// Initramfs gives the kernel the archive in f, which may have no name any more. Starting the machine closes f.
+func Initramfs(f *os.File) Option {
+	return func(s *spec) error {
+		s.add("-initrd", "/proc/self/fd/"+s.inherit(f))
+		return nil
+	}
+}
+
+// ConsoleLog writes everything that the guest's serial console shows to the file at path.
+func ConsoleLog(path string) Option {
+	return Args("-chardev", "file,id=console,path="+escape(path), "-serial", "chardev:console")
+}
+
+// Console connects the guest's serial console to VM.Console. A log is the reader's to keep: QEMU's own would hold some
+// characters twice whenever the reader is slow.
+func Console() Option {
+	return func(s *spec) error {
+		ours, fd, err := s.connection()
+		if err != nil {
+			return err
+		}
+		s.console = ours
+		s.add("-chardev", "socket,id=console,fd="+fd, "-serial", "chardev:console")
+		return nil
+	}
+}
+
+// Port gives the machine a virtio-serial port with that name, connected to VM.Port.
+func Port(name string) Option {
+	return func(s *spec) error {
+		ours, fd, err := s.connection()
+		if err != nil {
+			return err
+		}
+		if len(s.ports) == 0 {
+			s.add("-device", "virtio-serial-pci")
+		}
+		id := fmt.Sprintf("port%d", len(s.ports))
+		s.ports[name] = ours
+		s.add("-chardev", "socket,id="+id+",fd="+fd, "-device", "virtserialport,chardev="+id+",name="+escape(name))
+		return nil
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gpc/harness/guest/wire"
+)
+
+func TestLockdepOff(t *testing.T) {
+	for stats, want := range map[string]bool{
+		" lock-classes:  512 [max: 8192]\n debug_locks:                             1\n": false,
+		" lock-classes:  512 [max: 8192]\n debug_locks:                             0\n": true,
+		"": false,
+	} {
+		if got := lockdepOff(stats); got != want {
+			t.Errorf("%q: %v, want %v", stats, got, want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		status int
+		said   string
+	}{
+		{&exec.Error{Name: "x", Err: exec.ErrNotFound}, statusNotFound, "x: command not found\n"},
+		{&fs.PathError{Op: "stat", Path: "/x", Err: fs.ErrNotExist}, statusNotFound, "x: command not found\n"},
+		{&exec.Error{Name: "x", Err: fs.ErrPermission}, statusNotExecutable, "x: permission denied\n"},
+		{errors.New("exec format error"), statusNotExecutable, "x: exec format error\n"},
+	} {
+		stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, err := explain("x", tt.err, stderr)
+		said, _ := os.ReadFile(stderr.Name())
+		stderr.Close()
+		if status != tt.status || string(said) != tt.said || err != nil {
+			t.Errorf("%v: status %d, said %q, error %v; want %d, %q", tt.err, status, said, err, tt.status, tt.said)
+		}
+	}
+}
+
+// sink is a job's input that can be closed.
+type sink struct {
+	bytes.Buffer
+	closed bool
+}
+
+func (s *sink) Close() error {
+	s.closed = true
+	return nil
+}
+
+func TestFeedAsksForEachPiece(t *testing.T) {
+	var asked bytes.Buffer
+	s := &session{port: &port{w: &asked}, pieces: make(chan []byte, 3)}
+	s.pieces <- []byte("one ")
+	s.pieces <- []byte("two")
+	s.pieces <- nil
+	var input sink
+	s.feed(&input)
+	if input.String() != "one two" || !input.closed {
+		t.Errorf("the job got %q, closed %v; want \"one two\", true", &input.Buffer, input.closed)
+	}
+	for range 3 {
+		if kind, _, err := wire.Read(&asked); kind != wire.Want || err != nil {
+			t.Errorf("message of kind %d, error %v; want one that asks for input", kind, err)
+		}
+	}
+	if _, _, err := wire.Read(&asked); err != io.EOF {
+		t.Error("it asked for more than there was")
+	}
+}
+
+func TestReceiveJob(t *testing.T) {
+	message := func(kind wire.Kind, payload string) string {
+		var m bytes.Buffer
+		if err := wire.Write(&m, kind, []byte(payload)); err != nil {
+			t.Fatal(err)
+		}
+		return m.String()
+	}
+	for _, tt := range []struct {
+		name, sent string
+		argv       []string // nil for an error
+	}{
+		{"a job", message(wire.Start, `{"Argv": ["ls", "/"]}`), []string{"ls", "/"}},
+		{"no command", message(wire.Start, `{}`), nil},
+		{"no job", message(wire.PowerOff, ""), nil},
+		{"no JSON", message(wire.Start, "ls"), nil},
+		{"nothing", "", nil},
+	} {
+		job, err := receiveJob(bufio.NewReader(strings.NewReader(tt.sent)))
+		if (err == nil) != (tt.argv != nil) || err == nil && fmt.Sprint(job.Argv) != fmt.Sprint(tt.argv) {
+			t.Errorf("%s: %q, error %v; want %q", tt.name, job.Argv, err, tt.argv)
+		}
+	}
+}

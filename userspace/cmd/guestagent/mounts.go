@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// containerDir is where a user finds the hierarchy of containers.
+const containerDir = "/dev/container"
+
+// mountBasics mounts what programs expect of a Linux machine.
+func mountBasics() error {
+	for _, m := range []struct {
+		dir, fstype, data string
+		optional          bool
+	}{
+		{dir: "/proc", fstype: "proc"},
+		{dir: "/sys", fstype: "sysfs"},
+		{dir: "/dev", fstype: "devtmpfs"},
+		{dir: "/dev/pts", fstype: "devpts", data: "ptmxmode=0666", optional: true},
+		{dir: "/dev/shm", fstype: "tmpfs", data: "mode=1777"},
+		{dir: "/tmp", fstype: "tmpfs", data: "mode=1777"},
+		{dir: "/sys/kernel/debug", fstype: "debugfs", optional: true},
+	} {
+		err := mount(m.dir, m.fstype, m.data)
+		if err != nil && !(m.optional && (errors.Is(err, unix.ENODEV) || errors.Is(err, os.ErrNotExist))) {
+			return err
+		}
+	}
+	return nil
+}
+
+// mount mounts a filesystem at dir, which it makes if it is not there. Without DEVTMPFS_MOUNT's help for an initramfs,
+// /dev is mounted here; where the kernel has done it, that is as good.
+func mount(dir, fstype, data string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) && !strings.HasPrefix(dir, "/sys/") {
+		return err
+	}
+	if err := unix.Mount(fstype, dir, fstype, 0, data); err != nil && err != unix.EBUSY {
+		return fmt.Errorf("mount -t %s at %s: %w", fstype, dir, err)
+	}
+	return nil
+}
+
+// mountContainers mounts the hierarchy that a shell user finds, if the kernel has containers at all: with every
+// subsystem, or with none and a name where none is registered.
+func mountContainers() error {
+	filesystems, err := os.ReadFile("/proc/filesystems")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(filesystems), "\tcontainer\n") {
+		return nil
+	}
+	if err := os.Mkdir(containerDir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	all := unix.Mount("all", containerDir, "container", 0, "all")
+	if all == nil {
+		return nil
+	}
+	if err := unix.Mount("shell", containerDir, "container", 0, "none,name=shell"); err != nil {
+		return fmt.Errorf("mount -t container at %s: with -o all: %w; with -o none,name=shell: %w", containerDir, all, err)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package containerfs
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Status is what /proc/containers tells.
+type Status struct {
+	Hierarchies []HierarchyStatus
+	Subsystems  []SubsystemStatus
+}
+
+// HierarchyStatus is one active hierarchy, mounted or not.
+type HierarchyStatus struct {
+	// ID is the hierarchy's number.
+	ID int
+	// Containers counts its containers, the root included.
+	Containers int
+	// Tasks counts the tasks in all of its containers.
+	Tasks int
+	// Subsystems names those that are bound to it.
+	Subsystems []string
+	// Name is its name, empty where it has none.
+	Name string
+}
+
+// SubsystemStatus is one registered subsystem.
+type SubsystemStatus struct {
+	ID   int
+	Name string
+	// Hierarchy is the number of the hierarchy that the subsystem is bound to, 0 for none.
+	Hierarchy int
+	// Containers counts the containers of that hierarchy.
+	Containers int
+	// Active tells whether the subsystem is completely registered.
+	Active bool
+}
+
+// ReadStatus reads /proc/containers.
+func ReadStatus() (Status, error) {
+	const path = "/proc/containers"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Status{}, err
+	}
+	s, err := parseStatus(string(text))
+	if err != nil {
+		return Status{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// parseStatus parses the text of /proc/containers: two headed parts of lines "ID: KEY=VALUE...".
+func parseStatus(text string) (Status, error) {
+	var s Status
+	part := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "Hierarchies:" || line == "Subsystems:" {
+			part = line
+			continue
+		}
+		r, err := parseRecord(line)
+		if err != nil {
+			return Status{}, err
+		}
+		switch part {
+		case "Hierarchies:":
+			s.Hierarchies = append(s.Hierarchies, r.hierarchy())
+		case "Subsystems:":
+			s.Subsystems = append(s.Subsystems, r.subsystem())
+		default:
+			r.fail("stands before the first heading")
+		}
+		if r.err != nil {
+			return Status{}, r.err
+		}
+	}
+	return s, nil
+}
+
+// record is a line of /proc/containers. It keeps its first error, so that it can be read without a check at each field.
+type record struct {
+	line   string
+	id     int
+	fields map[string]string
+	err    error
+}
+
+func parseRecord(line string) (*record, error) {
+	r := &record{line: line, fields: map[string]string{}}
+	id, rest, ok := strings.Cut(line, ":")
+	if !ok {
+		return nil, fmt.Errorf("line %q has no number in front", line)
+	}
+	r.id = r.number("the number in front", id)
+	for word := range strings.FieldsSeq(rest) {
+		key, value, ok := strings.Cut(word, "=")
+		if !ok {
+			return nil, fmt.Errorf("line %q: %q is not KEY=VALUE", line, word)
+		}
+		r.fields[key] = value
+	}
+	return r, r.err
+}
+
+func (r *record) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("line %q: "+format, append([]any{r.line}, args...)...)
+	}
+}
+
+func (r *record) number(what, text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		r.fail("%s: %w", what, err)
+	}
+	return n
+}
+
+func (r *record) field(key string) int { return r.number(key, r.fields[key]) }
+
+func (r *record) hierarchy() HierarchyStatus {
+	h := HierarchyStatus{ID: r.id, Containers: r.field("containers"), Tasks: r.field("tasks"), Name: r.fields["name"]}
+	if list := r.fields["subsystems"]; list != "" {
+		h.Subsystems = strings.Split(list, ",")
+	}
+	return h
+}
+
+func (r *record) subsystem() SubsystemStatus {
+	return SubsystemStatus{ID: r.id, Name: r.fields["name"], Hierarchy: r.field("hierarchy"),
+		Containers: r.field("containers"), Active: r.field("active") == 1}
+}

@@ -1,0 +1,307 @@
+//go:build guest
+
+package guesttest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"gpc/userspace/containerfs"
+)
+
+func TestFileModes(t *testing.T) {
+	begin(t)
+	h := mount(t, named("modes"))
+	a := mkdir(t, h.Root(), "a")
+	common := map[string]os.FileMode{"tasks": 0o644, "procs": 0o644, "notify_on_release": 0o644}
+	wantFiles(t, a, common)
+	common["release_agent"] = 0o644
+	wantFiles(t, h.Root(), common)
+}
+
+// wantFiles fails the test unless the container has exactly these files, with these modes, owned by root.
+func wantFiles(t testing.TB, c containerfs.Container, want map[string]os.FileMode) {
+	t.Helper()
+	seen := 0
+	for _, e := range got(os.ReadDir(c.Dir()))(t) {
+		if e.IsDir() {
+			continue
+		}
+		seen++
+		info := got(e.Info())(t)
+		mode, expected := want[e.Name()]
+		if !expected {
+			t.Errorf("%s: unexpected file", c.File(e.Name()))
+		} else if info.Mode() != mode {
+			t.Errorf("%s: mode %o, want %o", c.File(e.Name()), info.Mode(), mode)
+		}
+		if st := info.Sys().(*syscall.Stat_t); st.Uid != 0 || st.Gid != 0 {
+			t.Errorf("%s: owned by %d:%d, want root", c.File(e.Name()), st.Uid, st.Gid)
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("%s: %d files, want %d", c.Dir(), seen, len(want))
+	}
+}
+
+func TestFilesOfNewContainer(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("new")).Root(), "a")
+	for name, want := range map[string]string{"tasks": "", "procs": "", "notify_on_release": "0\n"} {
+		if text := string(got(os.ReadFile(a.File(name)))(t)); text != want {
+			t.Errorf("%s: got %q, want %q", name, text, want)
+		}
+	}
+	if text := string(got(os.ReadFile(a.Hierarchy.Root().File("release_agent")))(t)); text != "\n" {
+		t.Errorf("release_agent: got %q, want an empty line", text)
+	}
+}
+
+func TestWriteNonsense(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("nonsense")).Root(), "a")
+	pid := sleeper(t)
+	long := strings.Repeat("1", 200)
+	tests := []struct {
+		file, text string
+		want       unix.Errno
+	}{
+		{"tasks", "\n", unix.EINVAL},
+		{"tasks", " ", unix.EINVAL},
+		{"tasks", "x", unix.EINVAL},
+		{"tasks", "-1", unix.EINVAL},
+		{"tasks", fmt.Sprintf("%d x", pid), unix.EINVAL},
+		{"tasks", fmt.Sprintf("%d\n%d\n", pid, pid), unix.EINVAL},
+		{"tasks", fmt.Sprintf("%d\x00", pid), unix.EINVAL},
+		{"tasks", "4294967297", unix.EINVAL},
+		{"tasks", "99999999999999999999999", unix.EINVAL},
+		{"tasks", "1.5", unix.EINVAL},
+		{"tasks", long, unix.E2BIG},
+		{"tasks", strings.Repeat("1", 5000), unix.E2BIG},
+		{"tasks", "4194305", unix.ESRCH},
+		{"procs", "x", unix.EINVAL},
+		{"procs", "-7", unix.EINVAL},
+		{"procs", long, unix.E2BIG},
+		{"procs", "4194305", unix.ESRCH},
+		{"notify_on_release", "2", unix.EINVAL},
+		{"notify_on_release", "-1", unix.EINVAL},
+		{"notify_on_release", "yes", unix.EINVAL},
+		{"notify_on_release", "\n", unix.EINVAL},
+		{"notify_on_release", "1 1", unix.EINVAL},
+		{"notify_on_release", long, unix.E2BIG},
+		{"notify_on_release", strings.Repeat("0", 5000), unix.E2BIG},
+		{"../release_agent", "/" + strings.Repeat("x", 4095), unix.E2BIG},
+		{"../release_agent", "/" + strings.Repeat("x", 9000), unix.E2BIG},
+		{"../release_agent", "/" + strings.Repeat("x", 4094), 0},
+		{"../release_agent", "/" + strings.Repeat("x", 4094) + "\n", 0},
+		{"../release_agent", "/a\n/b\n", unix.EINVAL},
+	}
+	for _, tt := range tests {
+		wantError(t, a.Write(tt.file, tt.text), tt.want, "write of %.40q (%d bytes) to %s", tt.text, len(tt.text), tt.file)
+	}
+	wantTasks(t, a)
+	wantPath(t, pid, "name=nonsense", "/")
+}
+
+func TestWriteWithWhiteSpace(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("blanks")).Root(), "a")
+	for _, format := range []string{"%d", "%d\n", " %d\n", "%d \n"} {
+		pid := sleeper(t)
+		must(t, a.Write("tasks", fmt.Sprintf(format, pid)))
+		wantTasks(t, a, pid)
+		kill(pid)
+	}
+	for text, want := range map[string]bool{"1": true, "0\n": false, "1\n": true, "0": false} {
+		must(t, a.Write("notify_on_release", text))
+		if on := got(a.NotifyOnRelease())(t); on != want {
+			t.Errorf("notify_on_release after %q: %v", text, on)
+		}
+	}
+}
+
+func TestNotifyOnReleaseInherited(t *testing.T) {
+	begin(t)
+	h := mount(t, named("inherit"))
+	off := mkdir(t, h.Root(), "off")
+	must(t, h.Root().SetNotifyOnRelease(true))
+	on := mkdir(t, h.Root(), "on")
+	must(t, h.Root().SetNotifyOnRelease(false))
+	below := mkdir(t, on, "below")
+	for c, want := range map[containerfs.Container]bool{off: false, on: true, below: true, h.Root(): false} {
+		if is := got(c.NotifyOnRelease())(t); is != want {
+			t.Errorf("%s: notify_on_release is %v, want %v", c.Path, is, want)
+		}
+	}
+}
+
+func TestReleaseAgentFile(t *testing.T) {
+	begin(t)
+	h := mount(t, named("agentfile"))
+	a := mkdir(t, h.Root(), "a")
+	_, err := a.ReadString("release_agent")
+	wantError(t, err, unix.ENOENT, "release_agent below the root")
+	for _, path := range []string{"/bin/agent", "/with blanks/in it", ""} {
+		must(t, h.SetReleaseAgent(path))
+		wantAgent(t, h, path)
+	}
+	must(t, h.Root().Write("release_agent", "/no/newline"))
+	wantAgent(t, h, "/no/newline")
+}
+
+// Whoever owns the file must not be able to have a program run with the kernel's power (CVE-2022-0492).
+func TestReleaseAgentNeedsPrivilege(t *testing.T) {
+	begin(t)
+	h := mount(t, named("cve"))
+	file := h.Root().File("release_agent")
+	must(t, h.SetReleaseAgent("/bin/good"))
+	must(t, os.Chown(file, 1000, 1000))
+	must(t, os.Chmod(file, 0o666))
+
+	err := asUser(t, 1000, 1000, 1000, func() error { return writeFile(file, "/bin/evil") })
+	wantError(t, err, unix.EPERM, "write as the file's owner")
+
+	err = asUser(t, 1000, 0, 0, func() error { return writeFile(file, "/bin/better") })
+	wantError(t, err, 0, "write with the capability")
+	wantAgent(t, h, "/bin/better")
+
+	p := start(t, inUserNamespace(), nil, "write", file, "/bin/evil")
+	wantError(t, p.result(t), unix.EPERM, "write as root of another user namespace")
+
+	ours := got(os.OpenFile(file, os.O_WRONLY, 0))(t)
+	defer ours.Close()
+	p = start(t, inUserNamespace(), []*os.File{ours}, "writefd", "/bin/evil")
+	wantError(t, p.result(t), unix.EPERM, "write to a privileged opener's file as root of another user namespace")
+
+	theirs := openAs(t, 1000, file)
+	_, err = theirs.WriteString("/bin/evil")
+	wantError(t, err, unix.EPERM, "write by root to an ordinary opener's file")
+	wantAgent(t, h, "/bin/better")
+}
+
+// openAs returns a file opened for writing by an ordinary user.
+func openAs(t testing.TB, uid int, path string) *os.File {
+	t.Helper()
+	var f *os.File
+	must(t, asUser(t, uid, uid, uid, func() (err error) {
+		f, err = os.OpenFile(path, os.O_WRONLY, 0)
+		return err
+	}))
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func TestRemovedUnderOpenFile(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("gone")).Root(), "a")
+	type open struct {
+		name string
+		file *os.File
+	}
+	var files []open
+	for _, name := range []string{"tasks", "procs", "notify_on_release"} {
+		f := got(os.OpenFile(a.File(name), os.O_RDWR, 0))(t)
+		defer f.Close()
+		files = append(files, open{name, f})
+	}
+	must(t, a.Remove())
+	for _, o := range files {
+		_, err := o.file.Read(make([]byte, 10))
+		wantError(t, err, unix.ENODEV, "read of %s", o.name)
+		_, err = o.file.WriteString("0")
+		wantError(t, err, unix.ENODEV, "write of %s", o.name)
+	}
+	must(t, a.Create()) // the files stay those of the container that was
+	for _, o := range files {
+		_, err := o.file.WriteString("0")
+		wantError(t, err, unix.ENODEV, "write of %s after another container took the name", o.name)
+	}
+}
+
+func TestListingFixedAtOpen(t *testing.T) {
+	for _, name := range []string{"tasks", "procs"} {
+		t.Run(name, func(t *testing.T) {
+			begin(t)
+			a := mkdir(t, mount(t, named("fixed")).Root(), "a")
+			var want string
+			for range 5 {
+				pid := sleeper(t)
+				must(t, a.Attach(pid))
+				want += fmt.Sprintln(pid)
+			}
+			f := got(os.Open(a.File(name)))(t)
+			defer f.Close()
+			must(t, a.Attach(sleeper(t)))
+			if text := readInPieces(t, f); text != want {
+				t.Errorf("read after a sixth task came: got %q, want %q", text, want)
+			}
+			got(f.Seek(0, io.SeekStart))(t)
+			if text := readInPieces(t, f); text != want {
+				t.Errorf("read once more: got %q, want %q", text, want)
+			}
+			if tasks := got(a.Tasks())(t); len(tasks) != 6 {
+				t.Errorf("a new open shows %v", tasks)
+			}
+		})
+	}
+}
+
+// readInPieces reads a file three bytes at a time.
+func readInPieces(t testing.TB, f *os.File) string {
+	t.Helper()
+	var text []byte
+	for piece := make([]byte, 3); ; {
+		n, err := f.Read(piece)
+		text = append(text, piece[:n]...)
+		if errors.Is(err, io.EOF) {
+			return string(text)
+		}
+		must(t, err)
+	}
+}
+
+// More than fits in a page.
+func TestLongListing(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("long")).Root(), "a")
+	pid, tids := threaded(t, 1200)
+	must(t, a.AttachProc(pid))
+	wantTasks(t, a, tids...)
+	wantProcs(t, a, pid) // once
+	kill(pid)
+}
+
+func TestWriteOnlyAndReadOnlyOpens(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("opens")).Root(), "a")
+	err := asUser(t, 1000, 1000, 1000, func() error { return a.Attach(0) })
+	wantError(t, err, unix.EACCES, "open of root's tasks for writing, as an ordinary user")
+	err = asUser(t, 1000, 1000, 1000, func() error { _, err := a.Tasks(); return err })
+	wantError(t, err, 0, "reading tasks as an ordinary user")
+}
+
+func TestFilesCannotBeMadeOrRemoved(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("fixedfiles")).Root(), "a")
+	if err := os.Remove(a.File("tasks")); err == nil {
+		t.Error("tasks could be removed")
+	}
+	if f, err := os.Create(a.File("new")); err == nil {
+		f.Close()
+		t.Error("a file could be made")
+	}
+	if err := os.Symlink("tasks", a.File("link")); err == nil {
+		t.Error("a symbolic link could be made")
+	}
+	if err := os.Link(a.File("tasks"), filepath.Join(a.Dir(), "hard")); err == nil {
+		t.Error("a link could be made")
+	}
+}

@@ -1,0 +1,6 @@
+//go:build guest && debug
+
+package guesttest
+
+// debugFlavor tells whether the kernel has the debug pair of subsystems, lock checking and failure injection.
+const debugFlavor = true
