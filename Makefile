@@ -8,6 +8,7 @@ PACKAGES ?= $(if $(LINUX_SRC),,linux-source-6.12) build-essential bc bison flex 
 CHECK_PACKAGES ?= sparse python3
 
 GPCLAB = build/gpclab
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: help
 help: ## list the targets
@@ -37,7 +38,7 @@ boot-ppc: $(GPCLAB) ## the same on big-endian ppc64
 # The kernels are built first, where progress shows.
 .PHONY: test
 test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of both architectures
-	@go vet ./... && go vet -tags guest ./userspace/...
+	@go vet ./... && go vet -tags guest,debug ./userspace/...
 	@$(GPCLAB) build
 	@go test -timeout 80m ./...
 
@@ -48,9 +49,9 @@ patches: $(GPCLAB) ## write the series for 'git am' to build/patches
 .PHONY: check
 check: $(GPCLAB) ## style of the Go code; the series applies, builds step by step, and is clean
 	@scripts/install-packages $(CHECK_PACKAGES)
-	@test -z "$$(gofmt -l harness userspace images)" || { echo "run gofmt -w on:"; gofmt -l harness userspace images; exit 1; }
-	@go vet ./... && go vet -tags guest ./userspace/...
-	@go tool staticcheck ./... && go tool staticcheck -tags guest ./userspace/...
+	@gofmt -l harness userspace images | { ! grep .; } || { echo "run gofmt -w on these" >&2; exit 1; }
+	@go vet ./... && go vet -tags guest,debug ./userspace/...
+	@$(STATICCHECK) ./... && $(STATICCHECK) -tags guest,debug ./userspace/...
 	@$(GPCLAB) series check
 
 .PHONY: clean

@@ -150,4 +150,3 @@ func differingSections(a, b map[string][]byte) []string {
 	sort.Strings(differ)
 	return differ
 }
-

@@ -98,10 +98,7 @@ func (a *agent) rest(t testing.TB, h containerfs.Hierarchy) []string {
 		runs = append(runs, run)
 	}
 	must(t, last.Remove())
-	if !within(20*time.Second, func() bool { return !running(agentName) }) {
-		dbg(t)
-		t.Fatal("still")
-	}
+	eventually(t, "no release agent is running", func() bool { return !running(agentName) })
 	for {
 		select {
 		case run := <-a.runs:
@@ -132,24 +129,4 @@ func released(t testing.TB, c containerfs.Container) {
 	must(t, err)
 	must(t, c.Attach(pid))
 	kill(pid)
-}
-
-func dbg(t testing.TB) {
-	comms, _ := filepath.Glob("/proc/[0-9]*/comm")
-	for _, path := range comms {
-		if comm, err := os.ReadFile(path); err == nil && string(comm) == agentName+"\n" {
-			threads, _ := filepath.Glob(filepath.Dir(path) + "/task/*")
-			for _, th := range threads {
-				for _, n := range []string{"stat", "wchan", "stack", "syscall", "container"} {
-					x, _ := os.ReadFile(th + "/" + n)
-					t.Logf("%s %s: %s", th, n, x)
-				}
-			}
-			fds, _ := filepath.Glob(filepath.Dir(path) + "/fd/*")
-			for _, fd := range fds {
-				l, _ := os.Readlink(fd)
-				t.Log(fd, l)
-			}
-		}
-	}
 }

@@ -50,6 +50,9 @@ func (l leader) executes(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 		}
 		cmd := &exec.Cmd{Path: path, Args: args, Env: exported(hc.Env), Dir: hc.Dir,
 			Stdin: hc.Stdin, Stdout: hc.Stdout, Stderr: hc.Stderr}
+		if ctx.Err() != nil {
+			return interp.NewExitStatus(uint8(statusInterrupted)) // a Ctrl-C before there was anybody else to take it
+		}
 		l.do(func() { err = cmd.Start() })
 		if err != nil {
 			fmt.Fprintf(hc.Stderr, "sh: %s: %v\n", args[0], err)
