@@ -256,6 +256,7 @@ int container_register_subsys(struct container_subsys *ss);
  */
 static inline bool container_subsys_active(const struct container_subsys *ss)
 {
+	/* Pairs with container_register_subsys(). */
 	return smp_load_acquire(&ss->active);
 }
 

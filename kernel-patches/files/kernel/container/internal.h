@@ -66,7 +66,7 @@ struct containerfs_root {
 	 * either.
 	 */
 	char *release_agent;
-	spinlock_t agent_lock;
+	spinlock_t agent_lock;	/* for readers under foreign locks */
 };
 
 extern struct mutex container_mutex;
@@ -78,9 +78,17 @@ unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);
 void container_destroy_states(struct container *cont);
 
+/* The first subsystem of @mask from @id on, or NULL; @id becomes its id. */
+static inline struct container_subsys *
+container_subsys_from(unsigned long mask, unsigned int *id)
+{
+	*id = find_next_bit(&mask, MAX_SUBSYS, *id);
+	return *id < MAX_SUBSYS ? container_subsys_by_id[*id] : NULL;
+}
+
+/* Walk the subsystems whose ids are in a mask, which must not change meanwhile. */
 #define for_each_subsys_in(ss, id, mask)				\
-	for_each_set_bit(id, &(mask), MAX_SUBSYS)			\
-		if (!((ss) = container_subsys_by_id[id])) {} else
+	for ((id) = 0; ((ss) = container_subsys_from(mask, &(id))); (id)++)
 
 /* root.c */
 extern struct containerfs_root container_dummy;

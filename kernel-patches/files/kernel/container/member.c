@@ -462,6 +462,7 @@ int container_attach(struct container *to, struct task_struct *task,
 	WRITE_ONCE(moving, task->signal);
 	ret = move_prepare(&move, task, whole_group);
 	any = !ret && move_commit(&move);
+	/* Orders the store before the look for waiters in wake_up_var(). */
 	smp_store_mb(moving, NULL);
 	wake_up_var(&moving);
 

@@ -30,19 +30,19 @@ static struct container_fs_context *container_fc(struct fs_context *fc)
 }
 
 enum container_param {
-	Opt_all,
-	Opt_name,
-	Opt_none,
-	Opt_noprefix,
-	Opt_release_agent,
+	OPT_ALL,
+	OPT_NAME,
+	OPT_NONE,
+	OPT_NOPREFIX,
+	OPT_RELEASE_AGENT,
 };
 
 static const struct fs_parameter_spec container_fs_parameters[] = {
-	fsparam_flag	("all",			Opt_all),
-	fsparam_string	("name",		Opt_name),
-	fsparam_flag	("none",		Opt_none),
-	fsparam_flag	("noprefix",		Opt_noprefix),
-	fsparam_string	("release_agent",	Opt_release_agent),
+	fsparam_flag("all", OPT_ALL),
+	fsparam_string("name", OPT_NAME),
+	fsparam_flag("none", OPT_NONE),
+	fsparam_flag("noprefix", OPT_NOPREFIX),
+	fsparam_string("release_agent", OPT_RELEASE_AGENT),
 	{}
 };
 
@@ -60,7 +60,7 @@ static int parse_name(struct fs_context *fc, struct fs_parameter *param)
 			       MAX_CONTAINER_ROOT_NAMELEN);
 	for (p = param->string; *p; p++)
 		if (!isascii(*p) || (!isalnum(*p) && !strchr("_.-", *p)))
-			return invalfc(fc, "the name has characters other than letters, digits, '_', '.' and '-'");
+			return invalfc(fc, "a name has letters, digits, '_', '.' and '-' only");
 	ctx->name = no_free_ptr(param->string);
 	return 0;
 }
@@ -112,18 +112,18 @@ static int container_parse_param(struct fs_context *fc,
 	switch (opt) {
 	case -ENOPARAM:
 		return parse_subsys(fc, param);
-	case Opt_all:
+	case OPT_ALL:
 		ctx->all = true;
 		return 0;
-	case Opt_name:
+	case OPT_NAME:
 		return parse_name(fc, param);
-	case Opt_none:
+	case OPT_NONE:
 		ctx->none = true;
 		return 0;
-	case Opt_noprefix:
+	case OPT_NOPREFIX:
 		ctx->noprefix = true;
 		return 0;
-	case Opt_release_agent:
+	case OPT_RELEASE_AGENT:
 		return parse_release_agent(fc, param);
 	default:
 		return opt;

@@ -96,8 +96,8 @@ void container_busy_dec(struct container *cont)
 /* Run the agent with the path as its argument; waits until it has started only. */
 static void run_agent(char *agent, char *path)
 {
-	char *argv[] = { agent, path, NULL };
-	static char *envp[] = {
+	char *argv[3] = { agent, path, NULL };
+	char *envp[3] = {
 		"HOME=/",
 		"PATH=/sbin:/bin:/usr/sbin:/usr/bin",
 		NULL
@@ -115,7 +115,7 @@ static void run_agent(char *agent, char *path)
  * mutex, so the path is that of the moment; the agent is started with no lock
  * held.
  */
-static void release(struct container *cont)
+static void settle_release(struct container *cont)
 {
 	char *agent = NULL, *path = NULL;
 	bool pending;
@@ -151,5 +151,5 @@ static void release_workfn(struct work_struct *work)
 	struct container *cont, *next;
 
 	llist_for_each_entry_safe(cont, next, list, release_node)
-		release(cont);
+		settle_release(cont);
 }

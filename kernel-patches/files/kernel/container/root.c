@@ -11,6 +11,7 @@
 
 #include "internal.h"
 
+/* See internal.h. */
 DEFINE_MUTEX(container_mutex);
 
 /* The hierarchies that are mounted, or were and still have containers. */
