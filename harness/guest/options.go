@@ -29,7 +29,6 @@ func (c Config) options() ([]qemu.Option, error) {
 	}
 	options := []qemu.Option{
 		qemu.Args(machine.Args...),
-		qemu.Processors(processors),
 		qemu.Memory(memory),
 		qemu.Kernel(c.Kernel.Path, strings.TrimSpace("console="+machine.Console+" "+c.Append)),
 		qemu.Initramfs(root),
@@ -39,7 +38,10 @@ func (c Config) options() ([]qemu.Option, error) {
 		options = append(options, qemu.Accelerators(machine))
 	}
 	if c.NUMA > 1 {
-		options = append(options, qemu.NUMA(c.NUMA, processors, memory))
+		// The kernel does not believe in a socket that reaches over two nodes.
+		options = append(options, qemu.Sockets(processors), qemu.NUMA(c.NUMA, processors, memory))
+	} else {
+		options = append(options, qemu.Processors(processors))
 	}
 	return append(options, qemu.Args(c.ExtraArgs...)), nil
 }

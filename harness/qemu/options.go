@@ -63,8 +63,11 @@ func Args(args ...string) Option {
 	}
 }
 
-// Processors gives the machine n processors.
+// Processors gives the machine n processors, the cores of one socket.
 func Processors(n int) Option { return Args("-smp", strconv.Itoa(n)) }
+
+// Sockets gives the machine n processors with a socket for each.
+func Sockets(n int) Option { return Args("-smp", fmt.Sprintf("%d,sockets=%d,cores=1,threads=1", n, n)) }
 
 // Memory gives the machine that many MiB of memory.
 func Memory(mib int) Option { return Args("-m", fmt.Sprintf("%dM", mib)) }
