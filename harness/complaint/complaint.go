@@ -46,6 +46,9 @@ var (
 	closing = regexp.MustCompile(`^---\[ end `)
 )
 
+// trace matches what only a report with more than one line has.
+var trace = regexp.MustCompile(`^(?:Call Trace:|CPU: |NIP|RIP)`)
+
 // maxSilence is how long, in seconds, a kernel may be silent inside one report.
 const maxSilence = 1.0
 
@@ -122,16 +125,32 @@ func (c *cutter) take(l line, announced bool) {
 // finish ends the report under way. One without a title has been cut off before it could say anything.
 func (c *cutter) finish() {
 	if len(c.current) > 0 {
-		var text strings.Builder
-		for _, l := range c.current {
-			text.WriteString(l.text + "\n")
+		c.shorten()
+		texts := make([]string, len(c.current))
+		for i, l := range c.current {
+			texts[i] = l.text
 		}
 		if c.title == "" {
 			c.title = c.current[min(1, len(c.current)-1)].message
 		}
-		c.reports = append(c.reports, Report{Title: c.title, Text: strings.TrimSuffix(text.String(), "\n")})
+		c.reports = append(c.reports, Report{Title: c.title, Text: strings.Join(texts, "\n")})
 	}
 	c.current, c.title = nil, ""
+}
+
+// shorten leaves of a report that has neither frame nor trace only its first line: the others merely followed soon.
+func (c *cutter) shorten() {
+	for _, l := range c.current {
+		if framed(l.message) || trace.MatchString(l.message) {
+			return
+		}
+	}
+	c.current = c.current[:1]
+}
+
+// framed reports whether a message is one of those around a report.
+func framed(message string) bool {
+	return opening.MatchString(message) || bar.MatchString(message) || closing.MatchString(message)
 }
 
 // Join returns the texts of reports, with an empty line between them.

@@ -86,6 +86,14 @@ func TestFindTakesCarriageReturns(t *testing.T) {
 	}
 }
 
+func TestFindShortensAReportWithoutTrace(t *testing.T) {
+	const first = "[    1.000000] WARNING: something is odd"
+	found := Find(first + "\n[    1.000100] PCI: Probing PCI hardware\n")
+	if len(found) != 1 || found[0].Text != first {
+		t.Errorf("found %q, want %q alone", found, first)
+	}
+}
+
 func TestFindKeepsAReportThatIsCutOff(t *testing.T) {
 	found := Find("[    2.113402] ------------[ cut here ]------------\n")
 	if len(found) != 1 {

@@ -28,6 +28,19 @@ func TestLockdepOff(t *testing.T) {
 	}
 }
 
+func TestHasSubsystem(t *testing.T) {
+	for containers, want := range map[string]bool{
+		"Hierarchies:\nSubsystems:\n": false,
+		"Hierarchies:\n1: containers=1 tasks=9 subsystems= name=a\nSubsystems:\n":                        false,
+		"Hierarchies:\nSubsystems:\n0: name=debug_a hierarchy=0 containers=1 active=1\n":                 true,
+		"Hierarchies:\n1: containers=1\nSubsystems:\n0: name=cpuset hierarchy=1 containers=1 active=1\n": true,
+	} {
+		if got := hasSubsystem(containers); got != want {
+			t.Errorf("%q: %v, want %v", containers, got, want)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	for _, tt := range []struct {
 		err    error

@@ -59,12 +59,22 @@ func mountContainers() error {
 	if err := os.Mkdir(containerDir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	all := unix.Mount("all", containerDir, "container", 0, "all")
-	if all == nil {
-		return nil
+	name, options := "all", "all"
+	subsystems, err := os.ReadFile("/proc/containers")
+	if err != nil {
+		return err
 	}
-	if err := unix.Mount("shell", containerDir, "container", 0, "none,name=shell"); err != nil {
-		return fmt.Errorf("mount -t container at %s: with -o all: %w; with -o none,name=shell: %w", containerDir, all, err)
+	if !hasSubsystem(string(subsystems)) {
+		name, options = "shell", "none,name=shell"
+	}
+	if err := unix.Mount(name, containerDir, "container", 0, options); err != nil {
+		return fmt.Errorf("mount -t container -o %s at %s: %w", options, containerDir, err)
 	}
 	return nil
+}
+
+// hasSubsystem reports whether /proc/containers, whose content is given, lists a subsystem: they follow their heading, a line each.
+func hasSubsystem(containers string) bool {
+	_, subsystems, _ := strings.Cut(containers, "Subsystems:\n")
+	return strings.TrimSpace(subsystems) != ""
 }
