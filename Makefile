@@ -13,7 +13,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 .PHONY: help
 help: ## list the targets
 	@echo "Process containers on Linux 6.12: build, boot, test. Each target does all it needs, from nothing."
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo "V=1 shows the output of all steps. LINUX_SRC=PATH builds from another tarball or tree of Linux 6.12."
 	@echo "$(GPCLAB) --help tells of everything else."
 
@@ -41,6 +41,10 @@ test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of
 	@go vet ./... && go vet -tags guest,debug ./userspace/...
 	@$(GPCLAB) build
 	@go test -timeout 80m ./...
+
+.PHONY: mutants
+mutants: $(GPCLAB) ## prove that the regression can fail: break the kernel on purpose, a promise at a time
+	@$(GPCLAB) mutants
 
 .PHONY: patches
 patches: $(GPCLAB) ## write the series for 'git am' to build/patches

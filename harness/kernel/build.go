@@ -49,7 +49,7 @@ func (l *Lab) Build(ctx context.Context, m *machine.Machine, f Flavor) (*Image, 
 
 // Tree is a kernel tree with edits: a series and, after it, further patches.
 type Tree struct {
-	// Name is the tree's directory below build/src, and what distinguishes its builds.
+	// Name distinguishes the tree and its builds: "pristine", "patched", "mutant", or another.
 	Name   string
 	Series *series.Series
 	Extra  []string
@@ -64,7 +64,7 @@ func (l *Lab) BuildTree(ctx context.Context, t Tree, m *machine.Machine, f Flavo
 	if b.done() {
 		return b.image() // no need to wait for others who build
 	}
-	unlock, err := l.lock()
+	unlock, err := l.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, f Flavor, fr
 	if t.Name != "pristine" && t.Name != "patched" {
 		name += "-" + t.Name
 	}
-	b.dir = filepath.Join(l.BuildDir(), "kernel", name)
+	b.dir = filepath.Join(l.home(t.Name), "kernel", name)
 
 	var err error
 	if b.source, err = findSource(); err != nil {

@@ -24,7 +24,7 @@ func (l *Lab) CheckSeries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := l.lock()
+	unlock, err := l.lock(ctx)
 	if err != nil {
 		return err
 	}

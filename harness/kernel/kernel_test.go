@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // lab is a laboratory in an empty directory.
@@ -130,6 +131,83 @@ func TestCancelledUnpackLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestUnusableSourceCostsNothing gives a source of another version to a laboratory that has a good tree.
+func TestUnusableSourceCostsNothing(t *testing.T) {
+	l := lab(t)
+	unpack := func(makefile string) (string, error) {
+		t.Setenv("LINUX_SRC", tarball(t, makefile))
+		s, err := findSource()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l.unpack(t.Context(), s, "pristine")
+	}
+	tree, err := unpack(makefile612)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unpack("VERSION = 7\nPATCHLEVEL = 0\nSUBLEVEL = 0\n"); err == nil {
+		t.Error("version 7.0 was accepted")
+	}
+	if v, err := treeVersion(tree); err != nil || v != "6.12.117" {
+		t.Errorf("the good tree: %q, %v", v, err)
+	}
+}
+
+// TestUnpackedFilesAreNew unpacks files dated 1970: make must take them for newer than any object of an older source.
+func TestUnpackedFilesAreNew(t *testing.T) {
+	archive := tarball(t, makefile612)
+	dir := t.TempDir()
+	old := time.Unix(0, 0)
+	makefile := filepath.Join(dir, "Makefile")
+	if err := os.WriteFile(makefile, []byte(makefile612), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(makefile, old, old); err != nil {
+		t.Fatal(err)
+	}
+	for name, src := range map[string]string{"tarball": archive, "directory": dir} {
+		t.Run(name, func(t *testing.T) {
+			l := lab(t)
+			t.Setenv("LINUX_SRC", src)
+			s, err := findSource()
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree, err := l.unpack(t.Context(), s, "pristine")
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := os.Stat(filepath.Join(tree, "Makefile"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.ModTime().Equal(old) {
+				t.Error("the unpacked file has kept the archive's date")
+			}
+		})
+	}
+}
+
+func TestCancelEndsTheWaitForTheLock(t *testing.T) {
+	l := lab(t)
+	unlock, err := l.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.lock(ctx); err != context.Canceled {
+		t.Errorf("lock: %v, want %v", err, context.Canceled)
+	}
+	unlock()
+	unlock, err = l.lock(t.Context())
+	if err != nil {
+		t.Fatalf("the lock after a wait that was given up: %v", err)
+	}
+	unlock()
+}
+
 func TestSourceThatIsNot(t *testing.T) {
 	t.Setenv("LINUX_SRC", filepath.Join(t.TempDir(), "nothing"))
 	if _, err := findSource(); err == nil || !strings.Contains(err.Error(), "LINUX_SRC") {
@@ -219,5 +297,21 @@ func TestFlavors(t *testing.T) {
 	}
 	if _, err := ParseFlavor("mint"); err == nil || !strings.Contains(err.Error(), "vanilla") {
 		t.Errorf("ParseFlavor of nonsense: %v", err)
+	}
+}
+
+// The compiler's cache knows files by their paths as seen from the build directory.
+func TestMutantLiesAsThePatchedTree(t *testing.T) {
+	l := lab(t)
+	var seen []string
+	for _, name := range []string{"patched", mutant} {
+		rel, err := filepath.Rel(filepath.Join(l.home(name), "kernel", "build"), l.tree(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, rel)
+	}
+	if seen[0] != seen[1] || l.tree("patched") == l.tree(mutant) {
+		t.Errorf("from their builds the trees are seen as %q", seen)
 	}
 }

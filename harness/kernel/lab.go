@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -60,15 +61,33 @@ func (l *Lab) BuildDir() string { return filepath.Join(l.root, "build") }
 // SeriesDir is the directory of the series.
 func (l *Lab) SeriesDir() string { return filepath.Join(l.root, "kernel-patches") }
 
-func (l *Lab) tree(name string) string { return filepath.Join(l.BuildDir(), "src", name) }
+// mutant is the name of the tree that is broken on purpose.
+const mutant = "mutant"
+
+func (l *Lab) tree(name string) string {
+	dir := filepath.Join(l.home(name), "src")
+	if name == mutant {
+		return filepath.Join(dir, "patched")
+	}
+	return filepath.Join(dir, name)
+}
+
+// home is where the tree called name has its src/ and kernel/. The mutant's is apart, so that its objects lie to their source as the
+// patched tree's do: the compiler's cache then serves both.
+func (l *Lab) home(name string) string {
+	if name == mutant {
+		return filepath.Join(l.BuildDir(), mutant)
+	}
+	return l.BuildDir()
+}
 
 func (l *Lab) log(name string) (string, error) {
 	dir := filepath.Join(l.BuildDir(), "log")
 	return filepath.Join(dir, name+".log"), os.MkdirAll(dir, 0o755)
 }
 
-// lock keeps other processes from building at the same time; the result undoes it.
-func (l *Lab) lock() (func(), error) {
+// lock keeps other processes from building at the same time; the result undoes it. It waits for them no longer than ctx lasts.
+func (l *Lab) lock(ctx context.Context) (func(), error) {
 	if err := os.MkdirAll(l.BuildDir(), 0o755); err != nil {
 		return nil, err
 	}
@@ -78,10 +97,23 @@ func (l *Lab) lock() (func(), error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		fmt.Fprintln(os.Stderr, "waiting for another build to finish ...")
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		if err := waitLock(ctx, f); err != nil {
 			f.Close()
 			return nil, err
 		}
 	}
 	return func() { f.Close() }, nil
+}
+
+// waitLock locks a file that others have locked. If ctx ends first the wait goes on, but the lock it may get ends with the file.
+func waitLock(ctx context.Context, f *os.File) error {
+	fd := int(f.Fd())
+	locked := make(chan error, 1)
+	go func() { locked <- unix.Flock(fd, unix.LOCK_EX) }()
+	select {
+	case err := <-locked:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

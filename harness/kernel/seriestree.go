@@ -48,7 +48,7 @@ func (l *Lab) RefreshSeries(ctx context.Context, dir string) error {
 }
 
 func (l *Lab) seriesAndPristine(ctx context.Context) (*series.Series, string, error) {
-	unlock, err := l.lock()
+	unlock, err := l.lock(ctx)
 	if err != nil {
 		return nil, "", err
 	}

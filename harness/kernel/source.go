@@ -84,16 +84,18 @@ func (l *Lab) unpack(ctx context.Context, s source, name string) (string, error)
 		return tree, nil
 	}
 	partial := tree + ".partial"
-	for _, dir := range []string{tree, partial} {
-		if err := os.RemoveAll(dir); err != nil {
-			return "", err
-		}
+	if err := os.RemoveAll(partial); err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(partial, 0o755); err != nil {
 		return "", err
 	}
 	if err := l.fill(ctx, s, name, partial); err != nil {
 		return "", errors.Join(fmt.Errorf("unpacking %s (this takes 2 GB below %s): %w", s.path, l.BuildDir(), err), os.RemoveAll(partial))
+	}
+	// The tree of another source goes only now: a source that turned out unusable has cost nothing.
+	if err := os.RemoveAll(tree); err != nil {
+		return "", err
 	}
 	return tree, os.Rename(partial, tree)
 }
@@ -105,10 +107,12 @@ func (l *Lab) fill(ctx context.Context, s source, name, dir string) error {
 	}
 	step := progress.Start("unpack the kernel source ("+name+")", filesInTree)
 	cmd := command{log: log, line: func(string) { step.Add(1) }}
+	// Every file is dated now: objects of an older source, built after a newer source was packed, would pass for
+	// up to date with make.
 	if s.dir {
-		err = cmd.run(ctx, "cp", "-av", "--reflink=auto", s.path+"/.", dir)
+		err = cmd.run(ctx, "cp", "-av", "--no-preserve=timestamps", "--reflink=auto", s.path+"/.", dir)
 	} else {
-		err = cmd.run(ctx, "tar", "--extract", "--verbose", "--strip-components=1", "--file", s.path, "--directory", dir)
+		err = cmd.run(ctx, "tar", "--extract", "--touch", "--verbose", "--strip-components=1", "--file", s.path, "--directory", dir)
 	}
 	if err == nil {
 		_, err = treeVersion(dir)

@@ -70,6 +70,9 @@ func (o *observer) finish(result guest.Result, err error) {
 	o.emit("pass", Health, "")
 }
 
+// taintTest is the taint of a kernel that has run tests of its own, which is no complaint.
+const taintTest = 1 << 18
+
 // verdict returns what is wrong with a run, beyond tests that have failed as such; empty for nothing.
 func (o *observer) verdict(result guest.Result, err error) string {
 	var panicked *guest.PanicError
@@ -83,8 +86,8 @@ func (o *observer) verdict(result guest.Result, err error) string {
 	for _, c := range result.Complaints {
 		problems = append(problems, "the kernel complained:\n"+c.Text)
 	}
-	if result.Taint != 0 {
-		problems = append(problems, fmt.Sprintf("the kernel is tainted: %#x", result.Taint))
+	if taint := result.Taint &^ taintTest; taint != 0 {
+		problems = append(problems, fmt.Sprintf("the kernel is tainted: %#x", taint))
 	}
 	if err == nil && (o.cutOff() || result.ExitStatus != 0 && !o.failed) {
 		problems = append(problems, fmt.Sprintf("the tests ended with status %d:\n%s", result.ExitStatus, o.outside.String()))

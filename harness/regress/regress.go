@@ -38,43 +38,74 @@ func Targets() []Target {
 	return all
 }
 
+// Ending is how a guest that ran tests has ended.
+type Ending struct {
+	guest.Result
+	// Died is why the guest did not live to the end of the tests, as guest.Run tells it; nil if it did.
+	Died error
+	// NotRun are the tests that had not begun by then.
+	NotRun []string
+}
+
 // Run boots a guest of the target's kernel, after building whatever has changed, and runs the tests that pattern (go test -run) matches.
 // It calls sink with each event as it comes. Every test that was to run has an end among the events: one that the guest's death
 // interrupted or prevented has failed. A last test, Health, stands for the kernel and the run as a whole.
 //
 // An error means that the tests could not be started; what happened to the guest afterwards is told by events only.
 func Run(ctx context.Context, lab *kernel.Lab, target Target, pattern string, sink func(Event)) error {
-	names, err := Tests(lab.Root(), target.Machine, target.Flavor, pattern)
+	names, err := chosen(lab, target, pattern)
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
-		return fmt.Errorf("no in-guest test of flavor %s matches %q: see %s for their names", target.Flavor, pattern, suiteDir)
-	}
-	config, err := prepare(ctx, lab, target)
-	if err != nil {
-		return err
-	}
-	o := newObserver(target.String(), names, sink)
-	result, err := boot(ctx, config, pattern, o)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	o.finish(result, err)
-	return nil
-}
-
-// prepare builds kernel, initramfs and tests, and describes the guest.
-func prepare(ctx context.Context, lab *kernel.Lab, target Target) (guest.Config, error) {
 	image, err := lab.Build(ctx, target.Machine, target.Flavor)
 	if err != nil {
-		return guest.Config{}, err
+		return err
 	}
-	base, err := initramfs.Build(ctx, lab.Root(), lab.BuildDir(), target.Machine)
+	_, err = run(ctx, lab, image, names, pattern, Limit, sink)
+	return err
+}
+
+// RunImage is Run for a kernel that has been built already, in a guest that may live for limit. It also tells how the guest ended.
+func RunImage(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
+	names, err := chosen(lab, Target{image.Machine, image.Flavor}, pattern)
+	if err != nil {
+		return Ending{}, err
+	}
+	return run(ctx, lab, image, names, pattern, limit, sink)
+}
+
+// chosen returns the names of the target's tests that pattern matches, at least one.
+func chosen(lab *kernel.Lab, target Target, pattern string) ([]string, error) {
+	names, err := Tests(lab.Root(), target.Machine, target.Flavor, pattern)
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("no in-guest test of flavor %s matches %q: see %s for their names", target.Flavor, pattern, suiteDir)
+	}
+	return names, err
+}
+
+// run puts a kernel to the tests called names, which are those that pattern matches.
+func run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, names []string, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
+	config, err := prepare(ctx, lab, image)
+	if err != nil {
+		return Ending{}, err
+	}
+	config.Timeout = limit
+	o := newObserver(Target{image.Machine, image.Flavor}.String(), names, sink)
+	result, err := boot(ctx, config, pattern, o)
+	if ctx.Err() != nil {
+		return Ending{}, ctx.Err()
+	}
+	o.finish(result, err)
+	return Ending{Result: result, Died: err, NotRun: o.waiting}, nil
+}
+
+// prepare builds initramfs and tests, and describes the guest.
+func prepare(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (guest.Config, error) {
+	base, err := initramfs.Build(ctx, lab.Root(), lab.BuildDir(), image.Machine)
 	if err != nil {
 		return guest.Config{}, err
 	}
-	suite, err := buildSuite(ctx, lab, target.Machine, target.Flavor)
+	suite, err := buildSuite(ctx, lab, image.Machine, image.Flavor)
 	if err != nil {
 		return guest.Config{}, err
 	}
@@ -82,7 +113,6 @@ func prepare(ctx context.Context, lab *kernel.Lab, target Target) (guest.Config,
 		Kernel:    image,
 		Initramfs: base,
 		Files:     []string{suite},
-		Timeout:   Limit,
 		LogDir:    filepath.Join(lab.BuildDir(), "log"),
 	}, nil
 }
@@ -92,7 +122,7 @@ func boot(ctx context.Context, config guest.Config, pattern string, o *observer)
 	text, output := io.Pipe()
 	done := make(chan error, 1)
 	go func() { done <- convert(ctx, o.target, text, o.see) }()
-	argv := []string{"/" + guestProgram, "-test.v=test2json", "-test.timeout=" + Limit.String()}
+	argv := []string{"/" + guestProgram, "-test.v=test2json", "-test.timeout=" + config.Timeout.String()}
 	if pattern != "" {
 		argv = append(argv, "-test.run="+pattern)
 	}

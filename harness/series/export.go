@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ func git(ctx context.Context, dir string, stdin []byte, args ...string) (string,
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"}, args...)...)
 	cmd.Dir = dir
 	cmd.Stdin = bytes.NewReader(stdin)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "LC_ALL=C",
+	cmd.Env = append(gitEnviron(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "LC_ALL=C",
 		"GIT_AUTHOR_NAME=Generic Process Containers", "GIT_AUTHOR_EMAIL=gpc@localhost",
 		"GIT_COMMITTER_NAME=Generic Process Containers", "GIT_COMMITTER_EMAIL=gpc@localhost",
 		"GIT_AUTHOR_DATE=2007-01-01T00:00:00Z", "GIT_COMMITTER_DATE=2007-01-01T00:00:00Z")
@@ -30,6 +31,11 @@ func git(ctx context.Context, dir string, stdin []byte, args ...string) (string,
 		return "", fmt.Errorf("git %s: %w\n%s%s", args[0], err, out, stderr.String())
 	}
 	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+// gitEnviron is the environment without the variables that point git, when a hook runs us, at the user's repository.
+func gitEnviron() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
 }
 
 // commitSteps adds a commit per step to the git work tree dir, whose HEAD is the pristine source as far as the

@@ -99,7 +99,7 @@ func gitApply(dir, patch string) error {
 	}
 	cmd := exec.Command("git", "apply", "--whitespace=nowarn", patch)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "LC_ALL=C")
+	cmd.Env = append(gitEnviron(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "LC_ALL=C")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s does not apply to this kernel source; nothing has been changed. Bring it up to date by "+
 			"hand, or with 'gpclab series apply' and 'refresh'. git says:\n%s",

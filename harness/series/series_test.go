@@ -249,6 +249,23 @@ func TestExportGoesThroughGitAm(t *testing.T) {
 	}
 }
 
+// TestExportInsideAHook has git's variables point at another repository, as in one of its hooks.
+func TestExportInsideAHook(t *testing.T) {
+	s, pristine := example(t)
+	theirs := t.TempDir()
+	if _, err := git(t.Context(), theirs, nil, "init", "--quiet"); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GIT_DIR", filepath.Join(theirs, ".git"))
+	t.Setenv("GIT_WORK_TREE", theirs)
+	if _, err := s.Export(t.Context(), pristine, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if refs, err := filepath.Glob(filepath.Join(theirs, ".git/refs/heads/*")); err != nil || len(refs) != 0 {
+		t.Errorf("their repository has got commits: %v, %v", refs, err)
+	}
+}
+
 func TestRefreshReadsBackWhatApplyMade(t *testing.T) {
 	s, tree := example(t)
 	if err := s.Apply(t.Context(), tree); err != nil {

@@ -32,6 +32,7 @@ var helpers = map[string]func(args []string){
 	"writefd":    writeFDHelper,
 	"threadexec": threadExecHelper,
 	"ready":      readyHelper,
+	"burn":       burnHelper,
 }
 
 // Main stays on the process's first thread: some helpers need to know it, and onThread must not get it, as the Go runtime never lets it end.

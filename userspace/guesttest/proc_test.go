@@ -129,7 +129,7 @@ func wantEveryTaskOnce(t testing.TB, h containerfs.Hierarchy, key string) {
 		return slices.Equal(all, listed) && counted == len(all)
 	})
 	if !same {
-		t.Errorf("in %s %d tasks are listed and %d counted, the machine has %d\nlisted %v\nhas    %v",
+		t.Fatalf("in %s %d tasks are listed and %d counted, the machine has %d\nlisted %v\nhas    %v",
 			key, len(listed), counted, len(all), listed, all)
 	}
 }

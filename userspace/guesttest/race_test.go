@@ -66,6 +66,11 @@ func (r *race) worker(name string, round func() error) {
 func (r *race) wait() {
 	end := time.Now().Add(raceTime)
 	within(2*raceTime, func() bool { return r.over.Load() || time.Now().After(end) })
+	r.finish()
+}
+
+// finish ends the race now.
+func (r *race) finish() {
 	r.over.Store(true)
 	r.wg.Wait()
 }
@@ -333,20 +338,29 @@ func TestRaceForkAgainstMounts(t *testing.T) {
 	if debugFlavor {
 		options[0] = bound("debug_a")
 	}
-	dirs := []string{tempDir(t), tempDir(t)}
+	stays := mount(t, named("stays"))
 	r := newRace(t)
-	for i, o := range options {
-		r.worker("mounter of "+o.String(), func() error { return beginAndEnd(dirs[i], o) })
+	for _, o := range options {
+		dir := tempDir(t)
+		r.worker("mounter of "+o.String(), func() error { return beginAndEnd(dir, o) })
 	}
+	stop := r.bornAndDying()
+	r.wait()
+	stop()
+	wantEveryTaskOnce(t, stays, "name=stays")
+}
+
+// bornAndDying adds workers by which processes and threads are born and die, and ask where they are, all the time. The result ends what
+// is not a worker.
+func (r *race) bornAndDying() (stop func()) {
 	r.worker("forker", forksAndExits)
-	threads := start(t, nil, nil, "storm")
-	threads.line(t)
 	r.worker("reader", func() error {
 		_, err := containerfs.MembershipOf(os.Getpid())
 		return err
 	})
-	r.wait()
-	threads.stop()
+	threads := start(r.t, nil, nil, "storm")
+	threads.line(r.t)
+	return threads.stop
 }
 
 // beginAndEnd mounts a hierarchy, moves a task in it to and fro, and unmounts it.

@@ -67,6 +67,7 @@ struct container {
 
 	/* private: */
 	refcount_t refs;		/* keeps the memory, not the directory */
+	unsigned int depth;		/* 0 for the top; constant */
 	struct list_head children;	/* container_mutex; RCU for readers */
 	struct list_head sibling;
 
@@ -162,7 +163,8 @@ struct cftype {
  *	mount option
  * @create: makes the state of @cont, which has its parent's at hand, and
  *	returns it or an ERR_PTR.  Called for the root at registration, then in
- *	each mkdir.  Holds container_mutex, may sleep.  Undone by @destroy
+ *	each mkdir.  Nobody else may find the state before mkdir is complete.
+ *	Holds container_mutex, may sleep.  Undone by @destroy
  * @destroy: frees a state.  Nobody can reach it any more: a grace period has
  *	passed since the last task or holder left.  May sleep; holds no lock
  * @populate: adds the subsystem's files to @cont with container_add_files();
@@ -175,8 +177,10 @@ struct cftype {
  *	Optional.  Holds container_mutex, may sleep
  * @can_attach: may @task move to @to?  0, or a negative errno that fails the
  *	whole move.  A subsystem that counts charges @to here.  Undone by
- *	@cancel_attach.  Holds container_mutex, may sleep; the tasks of @task's
- *	thread group cannot fork meanwhile, but exit
+ *	@cancel_attach.  Holds container_mutex, may sleep; where @task really
+ *	moves, the tasks of its thread group cannot fork meanwhile, but exit.
+ *	Their forks may wait with locks held (of cgroups, CPU hotplug): those must
+ *	not be taken here
  * @cancel_attach: the move of @task to @to did not happen after all: another
  *	task or subsystem refused, or @task has exited.  Context of @can_attach
  * @attach: @task has moved to @to; a subsystem that counts uncharges @from
@@ -184,7 +188,7 @@ struct cftype {
  *	been mounted, and a task which was there before is counted in the root.
  *	@task may have exited since, and exit(@to, @task) been called.  Context of
  *	@can_attach, but tasks fork again
- * @post_attach: all tasks of a move to @to have been attached.  The place for
+ * @post_attach: the tasks of a move to @to, one at least, have been attached.  The place for
  *	slow work.  Context of @attach
  * @can_fork: may @child be born in @css?  0, or a negative errno that becomes
  *	fork()'s.  A subsystem that counts charges here.  Undone by @cancel_fork.
@@ -193,7 +197,10 @@ struct cftype {
  * @cancel_fork: @child was not born, or not in @css: its parent moved while it
  *	was being made, and can_fork() is asked again.  Context of @can_fork
  * @fork: @child has been born and is visible, but has not run yet.  It may have
- *	been moved already; @css is where it is now.  Under rcu_read_lock()
+ *	been moved already, and @css is where it is now; a move to come calls its
+ *	->attach() later.  Where the hierarchy has just begun @child may have been
+ *	counted by ->attach() before, so nothing may be charged here.  Interrupts
+ *	off, under a spinlock
  * @exit: @task leaves @css: it exits, or the hierarchy ends.  A subsystem that
  *	counts uncharges @css.  Called exactly once for each task that
  *	can_fork() or attach(…, NULL, …) counted.  Under rcu_read_lock(): must
@@ -207,9 +214,11 @@ struct cftype {
  *	every set, and so every task, has its state; code that interrupts can
  *	reach tests it (or a static key set after it) with container_subsys_active()
  *
- * Only @name, @create and @destroy are mandatory.  @can_fork, @cancel_fork,
- * @fork and @exit are called only while the subsystem is in a mounted
- * hierarchy.  A subsystem that has one of them is said to count tasks.
+ * Only @name, @create and @destroy are mandatory.  @can_fork, @fork and @exit are
+ * called only for forks that begin, and tasks that live, while the subsystem is in
+ * a mounted hierarchy.  A fork that sleeps over the hierarchy's end calls
+ * @cancel_fork after @bind: counts must be taken back, not reset.  A subsystem
+ * that has one of these callbacks is said to count tasks.
  */
 struct container_subsys {
 	const char *name;

@@ -53,7 +53,8 @@ static struct container_subsys_state *create_state(struct container_subsys *ss,
  * container_create_states - let all subsystems of its hierarchy make their state
  * @cont: a container that is being made
  *
- * Returns 0, or the first error with nothing made.  Under container_mutex.
+ * Returns 0 or the first error; what has been made goes with the last reference to
+ * @cont.  Under container_mutex.
  */
 int container_create_states(struct container *cont)
 {
@@ -63,10 +64,8 @@ int container_create_states(struct container *cont)
 
 	for_each_subsys_in(ss, id, cont->root->subsys_mask) {
 		css = create_state(ss, cont);
-		if (IS_ERR(css)) {
-			container_destroy_states(cont);
+		if (IS_ERR(css))
 			return PTR_ERR(css);
-		}
 	}
 	return 0;
 }
@@ -159,8 +158,9 @@ static struct container *css_container(struct container_subsys_state *css)
  * @css: found under rcu_read_lock(), which is still held
  *
  * A state with a reference keeps its container from being removed.  Returns false
- * where it has been: @css was read from a task that has moved since; look again.
- * Any context.
+ * where it has been: the task that led to @css has moved since, or has exited, and
+ * then that will be so for ever.  container_css_parent() leads to one that
+ * can be had, at the latest the root's.  Any context.
  */
 bool container_css_tryget(struct container_subsys_state *css)
 {

@@ -118,8 +118,12 @@ static void debug_destroy(struct container_subsys_state *css)
 	kfree(st);
 }
 
+/* What was to fail in one hierarchy must not fail the mount of the next. */
 static void debug_bind(struct container_subsys *ss, struct container *top)
 {
+	struct debug_state *st = debug_state(ss->root_css);
+
+	memset(st->fail, 0, sizeof(st->fail));
 	atomic_long_inc(&debug_subsys(ss)->binds);
 }
 

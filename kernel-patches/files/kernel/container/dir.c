@@ -26,6 +26,7 @@ void container_init(struct container *cont, struct containerfs_root *root,
 	INIT_LIST_HEAD(&cont->sets);
 	if (parent) {
 		container_get(parent);
+		cont->depth = parent->depth + 1;
 		cont->notify_on_release = READ_ONCE(parent->notify_on_release);
 	}
 }
@@ -120,14 +121,15 @@ void container_kn_unlock(struct kernfs_node *kn)
  * @buf: takes the path, "/" for the top
  * @len: the buffer's size
  *
- * Returns the path's length, or -ENAMETOOLONG where it does not fit.
- * Any context.
+ * Returns the path's length, or -ENAMETOOLONG where it does not fit: a path cut
+ * short is that of another container.  Any context.
  */
 int container_path(struct container *cont, char *buf, size_t len)
 {
 	int ret = kernfs_path(cont->kn, buf, len);
 
-	return ret == -E2BIG ? -ENAMETOOLONG : ret;
+	/* kernfs says how much it wrote, never how much it would have */
+	return ret >= 0 && ret + 1 >= len ? -ENAMETOOLONG : ret;
 }
 
 /* Make the directory of a new container, invisible as yet, with its files. */
@@ -180,7 +182,9 @@ static int container_create(struct container *parent, const char *name,
 	struct container *cont;
 	int ret;
 
-	cont = kzalloc(sizeof(*cont), GFP_KERNEL);
+	if (parent->depth == MAX_CONTAINER_DEPTH)
+		return -ELOOP;
+	cont = kzalloc(sizeof(*cont), GFP_KERNEL_ACCOUNT);
 	if (!cont)
 		return -ENOMEM;
 	container_init(cont, parent->root, parent);

@@ -166,7 +166,7 @@ static int show_release_agent(struct seq_file *m, void *v)
 static int write_release_agent(struct kernfs_open_file *of, char *buf)
 {
 	struct container *cont;
-	int ret;
+	char *path;
 
 	if (!file_ns_capable(of->file, &init_user_ns, CAP_SYS_ADMIN) ||
 	    !capable(CAP_SYS_ADMIN))
@@ -176,12 +176,17 @@ static int write_release_agent(struct kernfs_open_file *of, char *buf)
 	if (strchr(buf, '\n'))
 		return -EINVAL;
 
+	path = kstrdup(buf, GFP_KERNEL_ACCOUNT);
+	if (!path)
+		return -ENOMEM;
 	cont = container_kn_lock(of->kn);
-	if (!cont)
+	if (!cont) {
+		kfree(path);
 		return -ENODEV;
-	ret = container_set_release_agent(cont->root, buf);
+	}
+	container_set_release_agent(cont->root, path);
 	container_kn_unlock(of->kn);
-	return ret;
+	return 0;
 }
 
 static struct cftype base_files[] = {

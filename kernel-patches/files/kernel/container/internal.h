@@ -19,6 +19,8 @@
  *			tasks.  Never taken by fork or exit.  A file or
  *			directory operation of kernfs must drop its active
  *			reference first: container_kn_lock()
+ *   cpu_hotplug_lock	where the first mount and the last unmount turn static
+ *			keys; so no CPU hotplug callback may take container_mutex
  *   container_move_sem	for reading: no task moves.  May be taken alone, with an
  *			active reference of kernfs held
  *   tasklist_lock	fork only
@@ -40,6 +42,11 @@
 
 #define CONTAINERFS_MAGIC	0x27e0eb	/* as in 2006 */
 #define MAX_CONTAINER_ROOT_NAMELEN	64
+/*
+ * kernfs puts a path together with interrupts off, in a time that grows with the
+ * square of its depth.
+ */
+#define MAX_CONTAINER_DEPTH	100
 
 #define MAX_HIERARCHIES		CONFIG_MAX_CONTAINER_HIERARCHIES
 #define MAX_SUBSYS		CONFIG_MAX_CONTAINER_SUBSYS
@@ -97,8 +104,7 @@ struct containerfs_root *containerfs_root_start(unsigned long subsys_mask,
 						const char *name,
 						bool noprefix);
 void containerfs_root_put(struct containerfs_root *root);
-int container_set_release_agent(struct containerfs_root *root,
-				const char *path);
+void container_set_release_agent(struct containerfs_root *root, char *path);
 
 /* set.c */
 extern struct list_head container_sets;

@@ -42,13 +42,14 @@
  * wins, the move takes its charge back.
  *
  * Mount against fork and exit.  Tasks are on lists, and counted by subsystems,
- * only while something is mounted.  The first mount sets the flags first, waits
- * a grace period, and then looks at all tasks.  Fork looks at the flags between
- * container_fork_stale() and container_join(), with interrupts off: after the
- * grace period, a birth that saw the old flags is complete and visible to the
- * mount's walk, and all others do their part themselves.  An exit that saw the
- * old static key had set PF_EXITING before it: the walk leaves such tasks alone.
- * Text patching is no barrier on every architecture, the grace period is.
+ * only while something is mounted.  The first mount turns the static key on and
+ * waits a grace period, so that every exit from then on looks at the lists; then
+ * it lets forks join them, waits once more, and looks at all tasks.  Fork looks
+ * between container_fork_stale() and container_join(), with interrupts off: after
+ * the grace period, a birth that saw the old flags is complete and visible to the
+ * walk, and all others do their part themselves.  An exit that saw the old key had
+ * set PF_EXITING before it: the walk leaves such tasks alone.  Text patching is no
+ * barrier on every architecture, the grace period is.
  */
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -77,6 +78,7 @@ static struct signal_struct *moving;
 
 /* Lock the set that @task is in; it cannot be moved until it is unlocked. */
 static struct container_set *task_set_lock(struct task_struct *task)
+	__acquires(set->lock)
 {
 	struct container_set *set;
 
@@ -146,7 +148,7 @@ void container_cancel_fork(struct task_struct *child)
 
 bool __container_fork_stale(struct task_struct *child)
 {
-	lockdep_assert_held(&current->sighand->siglock);
+	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
 	if (!child->pid)
 		return false;
 	return READ_ONCE(moving) == current->signal ||
@@ -158,8 +160,9 @@ bool __container_fork_stale(struct task_struct *child)
 void __container_join(struct task_struct *child)
 {
 	struct container_set *set = rcu_dereference_protected(child->containers,
-			lockdep_is_held(&current->sighand->siglock));
+							      true);
 
+	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
 	if (!child->pid || !READ_ONCE(tracking))
 		return;
 	spin_lock(&set->lock);
@@ -170,17 +173,25 @@ void __container_join(struct task_struct *child)
 
 void __container_post_fork(struct task_struct *child)
 {
+	unsigned long counted = READ_ONCE(child->container_counted);
+	unsigned long callees = 0;
 	struct container_subsys *ss;
 	struct container_set *set;
-	unsigned long counted;
 	unsigned int id;
 
-	rcu_read_lock();
-	set = rcu_dereference(child->containers);
-	counted = READ_ONCE(child->container_counted);
 	for_each_subsys_in(ss, id, counted)
 		if (ss->fork)
-			ss->fork(set->subsys[id], child);
+			callees |= BIT(id);
+	if (!callees)
+		return;
+
+	/* The lock keeps a move's store, and so its ->attach(), behind us. */
+	rcu_read_lock();
+	set = task_set_lock(child);
+	callees &= child->container_counted;
+	for_each_subsys_in(ss, id, callees)
+		ss->fork(set->subsys[id], child);
+	spin_unlock_irq(&set->lock);
 	rcu_read_unlock();
 }
 
@@ -225,6 +236,7 @@ struct container_move {
 	struct container *to;
 	struct moving_task *tasks;
 	unsigned int count;
+	bool some_there;		/* a live task of the group is in @to already */
 };
 
 /*
@@ -240,8 +252,10 @@ static bool move_add(struct container_move *move, struct task_struct *task)
 		return false;
 	m->from = rcu_dereference_protected(task->containers,
 					    lockdep_is_held(&container_mutex));
-	if (m->from->at[root->slot].container == move->to)
+	if (m->from->at[root->slot].container == move->to) {
+		move->some_there = true;
 		return true;
+	}
 	m->task = get_task_struct(task);
 	move->count++;
 	return true;
@@ -254,21 +268,24 @@ static bool move_add(struct container_move *move, struct task_struct *task)
 static int move_collect(struct container_move *move, struct task_struct *task,
 			bool whole_group)
 {
+	struct sighand_struct *sighand;
 	struct task_struct *t;
 	unsigned long flags;
 	unsigned int room;
 	bool found;
 
-	if (!lock_task_sighand(task, &flags))
+	sighand = lock_task_sighand(task, &flags);
+	if (!sighand)
 		return -ESRCH;
 	room = whole_group ? get_nr_threads(task) : 1;
-	unlock_task_sighand(task, &flags);
+	spin_unlock_irqrestore(&sighand->siglock, flags);
 
 	move->tasks = kvcalloc(room, sizeof(*move->tasks), GFP_KERNEL);
 	if (!move->tasks)
 		return -ENOMEM;
 
-	if (!lock_task_sighand(task, &flags))
+	sighand = lock_task_sighand(task, &flags);
+	if (!sighand)
 		return -ESRCH;
 	if (whole_group) {
 		found = false;
@@ -280,7 +297,7 @@ static int move_collect(struct container_move *move, struct task_struct *task,
 	} else {
 		found = move_add(move, task);
 	}
-	unlock_task_sighand(task, &flags);
+	spin_unlock_irqrestore(&sighand->siglock, flags);
 	return found ? 0 : -ESRCH;
 }
 
@@ -337,40 +354,44 @@ static void move_switch(struct moving_task *m)
 	spin_unlock(&m->from->lock);
 }
 
-/*
- * Move all that are still there, as one step for whoever takes the siglock.
- * Returns whether there was one.
- */
-static bool move_commit(struct container_move *move)
+/* Move all that are still there.  Returns whether there was one. */
+static bool move_switch_all(struct container_move *move)
 {
-	struct task_struct *task = NULL;
-	unsigned long flags;
 	bool any = false;
 	unsigned int i;
 
-	/*
-	 * Any thread will do for the lock; exec may have released the one that
-	 * the caller named.
-	 */
-	down_write(&container_move_sem);
-	for (i = 0; i < move->count; i++) {
-		task = move->tasks[i].task;
-		if (lock_task_sighand(task, &flags))
-			break;
-	}
-	if (i == move->count)
-		goto out;
 	for (i = 0; i < move->count; i++) {
 		move_switch(&move->tasks[i]);
 		any |= move->tasks[i].moved;
 	}
-	unlock_task_sighand(task, &flags);
-out:
+	return any;
+}
+
+/*
+ * The move, as one step for whoever takes the siglock.  Any thread will do to take
+ * it; exec may have released the one that the caller named.
+ */
+static bool move_commit(struct container_move *move)
+{
+	struct sighand_struct *sighand;
+	unsigned long flags;
+	bool any = false;
+	unsigned int i;
+
+	down_write(&container_move_sem);
+	for (i = 0; i < move->count; i++) {
+		sighand = lock_task_sighand(move->tasks[i].task, &flags);
+		if (!sighand)
+			continue;
+		any = move_switch_all(move);
+		spin_unlock_irqrestore(&sighand->siglock, flags);
+		break;
+	}
 	up_write(&container_move_sem);
 	return any;
 }
 
-static void move_settle(struct container_move *move)
+static void move_settle(struct container_move *move, bool any)
 {
 	unsigned long mask = move->to->root->subsys_mask;
 	struct container_subsys *ss;
@@ -388,7 +409,7 @@ static void move_settle(struct container_move *move)
 					   m->from->subsys[id], m->task);
 	}
 	for_each_subsys_in(ss, id, mask)
-		if (ss->post_attach)
+		if (any && ss->post_attach)
 			ss->post_attach(move->to->subsys[id]);
 }
 
@@ -469,8 +490,8 @@ int container_attach(struct container *to, struct task_struct *task,
 	if (ret)
 		move_cancel(&move);
 	else if (move.count)
-		move_settle(&move);
-	if (!ret && move.count && !any)
+		move_settle(&move, any);
+	if (!ret && !any && !move.some_there)
 		ret = -ESRCH;
 	move_free(&move);
 	return ret;
@@ -493,14 +514,16 @@ static void track_task(struct task_struct *task)
 /**
  * container_tracking_start - begin to keep lists of tasks
  *
- * For the first hierarchy.  Under container_mutex; waits for a grace period.
+ * For the first hierarchy.  Under container_mutex; waits for grace periods.
  */
 void container_tracking_start(void)
 {
 	struct task_struct *p, *t;
 
-	WRITE_ONCE(tracking, true);
+	/* No task may join a list before every exit looks at the lists. */
 	static_branch_enable(&containers_tracked);
+	synchronize_rcu();
+	WRITE_ONCE(tracking, true);
 	synchronize_rcu();
 
 	rcu_read_lock();
@@ -607,6 +630,7 @@ int container_counting_start(struct containerfs_root *root)
 			if (ret)
 				break;
 		}
+		cond_resched();
 	}
 	container_task_iter_end(&it);
 	return ret;
@@ -644,6 +668,7 @@ void container_counting_stop(struct containerfs_root *root)
 			if (ss->exit)
 				ss->exit(ss->root_css, task);
 		rcu_read_unlock();
+		cond_resched();
 	}
 	container_task_iter_end(&it);
 	synchronize_rcu();	/* exits that were under way are through */

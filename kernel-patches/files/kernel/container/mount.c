@@ -139,8 +139,6 @@ static int check_options(struct fs_context *fc)
 		return invalfc(fc, "'none' excludes subsystems");
 	if (ctx->all && ctx->subsys_mask)
 		return invalfc(fc, "'all' excludes single subsystems");
-	if (ctx->none && !ctx->name)
-		return invalfc(fc, "'none' needs a name=");
 	return 0;
 }
 
@@ -236,6 +234,13 @@ static void put_root(struct containerfs_root *root)
 	mutex_unlock(&container_mutex);
 }
 
+static void set_agent(struct container_fs_context *ctx)
+{
+	mutex_lock(&container_mutex);
+	container_set_release_agent(ctx->root, no_free_ptr(ctx->release_agent));
+	mutex_unlock(&container_mutex);
+}
+
 static int container_get_tree(struct fs_context *fc)
 {
 	struct container_fs_context *ctx = container_fc(fc);
@@ -245,14 +250,11 @@ static int container_get_tree(struct fs_context *fc)
 	if (ret)
 		return ret;
 
+	if (ctx->none && !ctx->name)
+		return invalfc(fc, "'none' needs a name=");
+
 	mutex_lock(&container_mutex);
 	ret = find_or_start_root(fc);
-	if (!ret && ctx->release_agent) {
-		ret = container_set_release_agent(ctx->root,
-						  ctx->release_agent);
-		if (ret)
-			containerfs_root_put(ctx->root);
-	}
 	mutex_unlock(&container_mutex);
 	if (ret)
 		return ret;
@@ -260,6 +262,9 @@ static int container_get_tree(struct fs_context *fc)
 	ctx->kfc.root = ctx->root->kf_root;
 	ctx->kfc.magic = CONTAINERFS_MAGIC;
 	ret = kernfs_get_tree(fc);
+	/* Only now: a mount that fails leaves an active hierarchy as it was. */
+	if (!ret && ctx->release_agent)
+		set_agent(ctx);
 	/*
 	 * A new superblock takes over our use and kill_sb drops it, which has
 	 * happened already where the new superblock could not be filled.
@@ -298,7 +303,8 @@ static int container_reconfigure(struct fs_context *fc)
 		errorfc(fc, "remount cannot change subsystems, name or noprefix");
 		ret = -EBUSY;
 	} else if (ctx->release_agent) {
-		ret = container_set_release_agent(root, ctx->release_agent);
+		container_set_release_agent(root,
+					    no_free_ptr(ctx->release_agent));
 	}
 	mutex_unlock(&container_mutex);
 	return ret;

@@ -29,7 +29,9 @@ static int show_membership(struct seq_file *m, struct container_set *set,
 	int ret;
 
 	ret = container_path(cont, buf, PATH_MAX);
-	if (ret < 0)
+	if (ret == -ENAMETOOLONG)
+		strscpy(buf, "(too long)", PATH_MAX);
+	else if (ret < 0)
 		return ret;
 	if (root->subsys_mask)
 		show_subsys(m, root->subsys_mask);
@@ -115,7 +117,7 @@ static int containers_show(struct seq_file *m, void *v)
 
 static int __init proc_containers_init(void)
 {
-	return proc_create_single("containers", 0444, NULL, containers_show) ?
-		0 : -ENOMEM;
+	proc_create_single("containers", 0444, NULL, containers_show);
+	return 0;
 }
 fs_initcall(proc_containers_init);

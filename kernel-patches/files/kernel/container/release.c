@@ -21,10 +21,10 @@
 
 static LLIST_HEAD(release_list);
 static void release_workfn(struct work_struct *work);
-static DECLARE_WORK(release_work, release_workfn);
+static DECLARE_DELAYED_WORK(release_work, release_workfn);
 
 /* Tell the worker of a release that has become pending. */
-static void queue_release(struct container *cont)
+static void queue_release(struct container *cont, unsigned long delay)
 {
 	lockdep_assert_held(&cont->lock);
 	cont->release_pending = true;
@@ -33,7 +33,13 @@ static void queue_release(struct container *cont)
 	cont->release_queued = true;
 	container_get(cont);
 	if (llist_add(&cont->release_node, &release_list))
-		queue_work(system_unbound_wq, &release_work);
+		queue_delayed_work(system_unbound_wq, &release_work, delay);
+}
+
+static bool is_released(struct container *cont)
+{
+	return cont->notify_on_release && !cont->busy && !cont->nr_children &&
+	       !cont->removed;
 }
 
 /**
@@ -45,9 +51,8 @@ static void queue_release(struct container *cont)
 void container_check_release(struct container *cont)
 {
 	lockdep_assert_held(&cont->lock);
-	if (cont->notify_on_release && !cont->busy && !cont->nr_children &&
-	    !cont->removed)
-		queue_release(cont);
+	if (is_released(cont))
+		queue_release(cont, 0);
 }
 
 /* One more reason why @cont is busy.  Under @cont->lock. */
@@ -94,7 +99,7 @@ void container_busy_dec(struct container *cont)
 }
 
 /* Run the agent with the path as its argument; waits until it has started only. */
-static void run_agent(char *agent, char *path)
+static int run_agent(char *agent, char *path)
 {
 	char *argv[3] = { agent, path, NULL };
 	char *envp[3] = {
@@ -102,44 +107,56 @@ static void run_agent(char *agent, char *path)
 		"PATH=/sbin:/bin:/usr/sbin:/usr/bin",
 		NULL
 	};
-	int ret;
 
-	ret = call_usermodehelper(agent, argv, envp, UMH_WAIT_EXEC);
-	if (ret)
-		pr_warn_ratelimited("container: release agent %s for %s did not start: %d\n",
-				    agent, path, ret);
+	return call_usermodehelper(agent, argv, envp, UMH_WAIT_EXEC);
 }
 
-/*
- * Handle one container's release.  What the agent is told is settled under the
- * mutex, so the path is that of the moment; the agent is started with no lock
- * held.
- */
-static void settle_release(struct container *cont)
+/* Has the release happened, and which program is due with which argument? */
+static int prepare_release(struct container *cont, char **agent, char **path)
 {
-	char *agent = NULL, *path = NULL;
 	bool pending;
 
-	mutex_lock(&container_mutex);
 	spin_lock_irq(&cont->lock);
 	cont->release_queued = false;
 	pending = cont->release_pending && !cont->removed;
 	cont->release_pending = false;
 	spin_unlock_irq(&cont->lock);
 
-	if (pending && cont->root->release_agent) {
-		agent = kstrdup(cont->root->release_agent, GFP_KERNEL);
-		path = kmalloc(PATH_MAX, GFP_KERNEL);
-		if (!agent || !path ||
-		    container_path(cont, path, PATH_MAX) < 0) {
-			pr_warn_ratelimited("container: no memory or too long a path for a release agent\n");
-			pending = false;
-		}
-	}
-	mutex_unlock(&container_mutex);
+	if (!pending || !cont->root->release_agent)
+		return 0;
+	*agent = kstrdup(cont->root->release_agent, GFP_KERNEL);
+	*path = kmalloc(PATH_MAX, GFP_KERNEL);
+	if (!*agent || !*path)
+		return -ENOMEM;
+	return min(container_path(cont, *path, PATH_MAX), 0);
+}
 
-	if (pending && agent)
-		run_agent(agent, path);
+/*
+ * Handle one container's release.  What the agent is told is settled under the
+ * mutex, so the path is that of the moment; the agent is started with no lock
+ * held.  Where there was no memory or no process to be had, or the machine is
+ * about to sleep, the container is looked at again a second later.
+ */
+static void settle_release(struct container *cont)
+{
+	char *agent = NULL, *path = NULL;
+	int ret;
+
+	mutex_lock(&container_mutex);
+	ret = prepare_release(cont, &agent, &path);
+	mutex_unlock(&container_mutex);
+	if (!ret && agent)
+		ret = run_agent(agent, path);
+
+	if (ret == -ENOMEM || ret == -EAGAIN || ret == -EBUSY) {
+		spin_lock_irq(&cont->lock);
+		if (is_released(cont))
+			queue_release(cont, HZ);
+		spin_unlock_irq(&cont->lock);
+	} else if (ret) {
+		pr_warn_ratelimited("container: release agent %s did not start: %d\n",
+				    agent, ret);
+	}
 	kfree(path);
 	kfree(agent);
 	container_put(cont);

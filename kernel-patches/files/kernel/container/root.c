@@ -59,7 +59,10 @@ static void bind_subsys(struct containerfs_root *to, unsigned long mask)
 	unsigned int id;
 
 	for_each_subsys_in(ss, id, mask) {
-		ss->root->top.subsys[id] = NULL;
+		/*
+		 * The old top keeps its pointer: a reader may have found it just
+		 * now, and the states of removed containers look for a parent.
+		 */
 		ss->root->subsys_mask &= ~BIT(id);
 		to->top.subsys[id] = ss->root_css;
 		to->subsys_mask |= BIT(id);
@@ -185,25 +188,19 @@ void containerfs_root_put(struct containerfs_root *root)
 /**
  * container_set_release_agent - set the program to be run on release
  * @root: the hierarchy
- * @path: its path; "" for none
+ * @path: its path, allocated; "" or NULL for none.  Ours from now on
  *
- * Returns 0 or -ENOMEM.  Under container_mutex.
+ * Under container_mutex.
  */
-int container_set_release_agent(struct containerfs_root *root,
-				const char *path)
+void container_set_release_agent(struct containerfs_root *root, char *path)
 {
-	char *agent = NULL, *old;
-
 	lockdep_assert_held(&container_mutex);
-	if (*path) {
-		agent = kstrdup(path, GFP_KERNEL);
-		if (!agent)
-			return -ENOMEM;
+	if (path && !*path) {
+		kfree(path);
+		path = NULL;
 	}
 	spin_lock(&root->agent_lock);
-	old = root->release_agent;
-	root->release_agent = agent;
+	swap(root->release_agent, path);
 	spin_unlock(&root->agent_lock);
-	kfree(old);
-	return 0;
+	kfree(path);
 }

@@ -36,7 +36,8 @@ static int add_pid(struct pid_file *pf, pid_t pid)
 
 	if (pf->count == pf->room) {
 		room = max_t(size_t, 2 * pf->room, 64);
-		bigger = kvmalloc_array(room, sizeof(pid_t), GFP_KERNEL);
+		bigger = kvmalloc_array(room, sizeof(pid_t),
+					GFP_KERNEL_ACCOUNT);
 		if (!bigger)
 			return -ENOMEM;
 		if (pf->count)
@@ -111,7 +112,7 @@ static int open_pids(struct kernfs_open_file *of, bool groups)
 	/* A parent that has reaped its child's namespace has none to look at. */
 	if (!ns)
 		return -ESRCH;
-	pf = kzalloc(sizeof(*pf), GFP_KERNEL);
+	pf = kzalloc(sizeof(*pf), GFP_KERNEL_ACCOUNT);
 	if (!pf)
 		return -ENOMEM;
 	pf->ns = get_pid_ns(ns);

@@ -1,0 +1,26 @@
+//go:build guest && debug
+
+package guesttest
+
+import "testing"
+
+// The first hierarchy makes the kernel keep lists of tasks, and the end of the last makes it stop. Where static keys are rewritten code,
+// QEMU may run the old code once in a hundred times on a CPU that is busy with it (Oops: int3): the debug flavor should have none
+// (CONFIG_JUMP_LABEL), and others are spared this.
+func TestRaceForkAgainstFirstMount(t *testing.T) {
+	begin(t)
+	dir := tempDir(t)
+	r := newRace(t)
+	stop := r.bornAndDying()
+	onThread(t, func(int) {
+		for range 5 {
+			if err := beginAndEnd(dir, named("first")); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	r.finish()
+	stop()
+	wantEveryTaskOnce(t, mount(t, named("after")), "name=after")
+}
