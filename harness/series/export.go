@@ -119,12 +119,10 @@ func (s *Series) Export(ctx context.Context, pristine, dir string) ([]string, er
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	out, err := git(ctx, work, nil, "format-patch", "--quiet", "--no-signature", "--output-directory", dir,
-		fmt.Sprintf("HEAD~%d", len(s.Steps)))
-	if err != nil {
+	if _, err := git(ctx, work, nil, "format-patch", "--quiet", "--no-signature", "--output-directory", dir,
+		fmt.Sprintf("HEAD~%d", len(s.Steps))); err != nil {
 		return nil, err
 	}
-	_ = out
 	return filepath.Glob(filepath.Join(dir, "*.patch"))
 }
 
