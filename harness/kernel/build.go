@@ -92,6 +92,9 @@ type build struct {
 
 // plan says what is to be built: a flavor of a tree on a machine, configured by the named fragments.
 func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, f Flavor, fragments []string) (*build, error) {
+	if err := f.on(m); err != nil {
+		return nil, err
+	}
 	b := &build{lab: l, tree: t, machine: m, flavor: f}
 	name := m.Name + "-" + string(f)
 	if t.Name != "pristine" && t.Name != "patched" {

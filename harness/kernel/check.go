@@ -218,7 +218,7 @@ func (c *check) codeUnchanged(ctx context.Context) error {
 	var failed error
 	for _, m := range machine.All() {
 		var dirs []string
-		for _, t := range []Tree{{Name: "pristine", Series: &series.Series{}}, {Name: "check", Series: c.series}} {
+		for _, t := range []Tree{{Name: "pristine", Series: &series.Series{}}, {Name: unchanged, Series: c.series}} {
 			b, err := c.lab.plan(ctx, t, m, Vanilla, Vanilla.fragments(m.Name))
 			if err != nil {
 				return err

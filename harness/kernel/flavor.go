@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"strings"
+
+	"gpc/harness/machine"
 )
 
 // Flavor is one of the ways in which the laboratory builds a kernel.
@@ -12,12 +14,22 @@ type Flavor string
 const (
 	Release Flavor = "release" // patched, all subsystems, no debugging
 	Debug   Flavor = "debug"   // patched, with what finds mistakes that a lucky run hides
+	Vtime   Flavor = "vtime"   // Release, with CPU time measured where the others count ticks
 	Vanilla Flavor = "vanilla" // the configuration of Release, unpatched
 	Cgroup  Flavor = "cgroup"  // Vanilla with mainline's cgroup v1: the peer in benchmarks
 )
 
 // Flavors returns all flavors.
-func Flavors() []Flavor { return []Flavor{Release, Debug, Vanilla, Cgroup} }
+func Flavors() []Flavor { return []Flavor{Release, Debug, Vtime, Vanilla, Cgroup} }
+
+// Patched returns the flavors of a machine that have the series: those that tests are for.
+func Patched(m *machine.Machine) []Flavor {
+	patched := []Flavor{Release, Debug}
+	if Vtime.on(m) == nil {
+		patched = append(patched, Vtime)
+	}
+	return patched
+}
 
 // ParseFlavor returns the flavor called name, or an error that lists those there are.
 func ParseFlavor(name string) (Flavor, error) {
@@ -32,7 +44,15 @@ func ParseFlavor(name string) (Flavor, error) {
 }
 
 // Patched reports whether the series is applied.
-func (f Flavor) Patched() bool { return f == Release || f == Debug }
+func (f Flavor) Patched() bool { return f != Vanilla && f != Cgroup }
+
+// on returns an error unless the machine has this flavor.
+func (f Flavor) on(m *machine.Machine) error {
+	if f == Vtime && !m.TickAccounting {
+		return fmt.Errorf("there is no flavor %s for %s, which always measures CPU time: use %s", f, m.Name, Release)
+	}
+	return nil
+}
 
 // fragments returns the names of the flavor's config fragments in the order in which they are merged. Those of an
 // architecture need not exist.
@@ -41,6 +61,8 @@ func (f Flavor) fragments(arch string) []string {
 	switch f {
 	case Release:
 		names = append(names, "containers")
+	case Vtime:
+		names = append(names, "containers", "vtime")
 	case Debug:
 		names = append(names, "containers", "debug", "debug-"+arch, "debug-containers")
 	case Cgroup:

@@ -300,18 +300,20 @@ func TestFlavors(t *testing.T) {
 	}
 }
 
-// The compiler's cache knows files by their paths as seen from the build directory.
-func TestMutantLiesAsThePatchedTree(t *testing.T) {
+// The compiler's cache, and the code, know files by their paths as seen from the build directory.
+func TestStandInLiesAsTheOtherTree(t *testing.T) {
 	l := lab(t)
-	var seen []string
-	for _, name := range []string{"patched", mutant} {
-		rel, err := filepath.Rel(filepath.Join(l.home(name), "kernel", "build"), l.tree(name))
-		if err != nil {
-			t.Fatal(err)
+	for name, other := range standsFor {
+		var seen []string
+		for _, n := range []string{name, other} {
+			rel, err := filepath.Rel(filepath.Join(l.home(n), "kernel", "build"), l.tree(n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen = append(seen, rel)
 		}
-		seen = append(seen, rel)
-	}
-	if seen[0] != seen[1] || l.tree("patched") == l.tree(mutant) {
-		t.Errorf("from their builds the trees are seen as %q", seen)
+		if seen[0] != seen[1] || l.tree(name) == l.tree(other) {
+			t.Errorf("from their builds %s and %s are seen as %q", name, other, seen)
+		}
 	}
 }

@@ -61,22 +61,26 @@ func (l *Lab) BuildDir() string { return filepath.Join(l.root, "build") }
 // SeriesDir is the directory of the series.
 func (l *Lab) SeriesDir() string { return filepath.Join(l.root, "kernel-patches") }
 
-// mutant is the name of the tree that is broken on purpose.
-const mutant = "mutant"
+// The trees that stand in for another: they lie to their objects as that one does, so that the names of files in the
+// code are the same, and the compiler's cache serves both.
+const (
+	mutant    = "mutant"    // the patched tree, broken on purpose
+	unchanged = "unchanged" // the pristine tree, with the series and containers configured off
+)
+
+var standsFor = map[string]string{mutant: "patched", unchanged: "pristine"}
 
 func (l *Lab) tree(name string) string {
-	dir := filepath.Join(l.home(name), "src")
-	if name == mutant {
-		return filepath.Join(dir, "patched")
+	if other, ok := standsFor[name]; ok {
+		return filepath.Join(l.home(name), "src", other)
 	}
-	return filepath.Join(dir, name)
+	return filepath.Join(l.home(name), "src", name)
 }
 
-// home is where the tree called name has its src/ and kernel/. The mutant's is apart, so that its objects lie to their source as the
-// patched tree's do: the compiler's cache then serves both.
+// home is where the tree called name has its src/ and kernel/.
 func (l *Lab) home(name string) string {
-	if name == mutant {
-		return filepath.Join(l.BuildDir(), mutant)
+	if _, ok := standsFor[name]; ok {
+		return filepath.Join(l.BuildDir(), name)
 	}
 	return l.BuildDir()
 }

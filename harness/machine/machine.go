@@ -24,6 +24,8 @@ type Machine struct {
 	Target string
 	// Image is the bootable file, relative to the kernel's build directory.
 	Image string
+	// TickAccounting tells that the kernel counts ticks to learn whose CPU time it was, unless it is configured otherwise.
+	TickAccounting bool
 	// Debian lists the Debian packages that this machine needs beyond the common ones: emulator and compiler.
 	Debian []string
 

@@ -8,6 +8,8 @@ var x86_64 = Machine{
 	Image:      "arch/x86/boot/bzImage",
 	Debian:     []string{"qemu-system-x86"},
 
+	TickAccounting: true,
+
 	QEMU: "qemu-system-x86_64",
 	// pvpanic turns a kernel panic into the QMP event GUEST_PANICKED.
 	Args: []string{"-M", "q35", "-device", "pvpanic-pci"},

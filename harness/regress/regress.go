@@ -31,7 +31,7 @@ func (t Target) String() string { return t.Machine.Name + "/" + string(t.Flavor)
 func Targets() []Target {
 	var all []Target
 	for _, m := range machine.All() {
-		for _, f := range []kernel.Flavor{"release", "debug"} {
+		for _, f := range kernel.Patched(m) {
 			all = append(all, Target{m, f})
 		}
 	}

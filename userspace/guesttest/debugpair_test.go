@@ -19,11 +19,12 @@ var debugPair = []string{"debug_a", "debug_b"}
 const countFile = ".counted"
 
 // callbacks returns how often each callback of a subsystem has been called for a container, those not called left out. What is
-// counted for the subsystem as a whole, bind and destroy, is left out too.
+// counted for the subsystem as a whole, bind, remove and destroy, is left out too.
 func callbacks(t testing.TB, c containerfs.Container, ss string) map[string]int {
 	t.Helper()
 	calls := allCallbacks(t, c, ss)
 	delete(calls, "bind")
+	delete(calls, "remove")
 	delete(calls, "destroy")
 	maps.DeleteFunc(calls, func(_ string, n int) bool { return n == 0 })
 	return calls

@@ -33,6 +33,7 @@ var helpers = map[string]func(args []string){
 	"threadexec": threadExecHelper,
 	"ready":      readyHelper,
 	"burn":       burnHelper,
+	"forks":      forksHelper,
 }
 
 // Main stays on the process's first thread: some helpers need to know it, and onThread must not get it, as the Go runtime never lets it end.

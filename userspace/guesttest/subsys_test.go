@@ -207,13 +207,16 @@ func TestSubsysLifeOfContainer(t *testing.T) {
 		wantCallbacks(t, a, ss, made)
 		wantLive(t, h, ss, 1)
 	}
-	destroyed := allCallbacks(t, a, "debug_a")["destroy"]
+	before := allCallbacks(t, a, "debug_a")
 	must(t, a.Remove())
 	for _, ss := range debugPair {
 		wantLive(t, h, ss, 0)
 	}
-	if n := allCallbacks(t, h.Root(), "debug_a")["destroy"]; n != destroyed+1 {
-		t.Errorf("destroyed %d times, want 1", n-destroyed)
+	after := allCallbacks(t, h.Root(), "debug_a")
+	for _, call := range []string{"remove", "destroy"} {
+		if n := after[call] - before[call]; n != 1 {
+			t.Errorf("%s was called %d times, want 1", call, n)
+		}
 	}
 }
 

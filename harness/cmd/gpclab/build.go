@@ -24,7 +24,7 @@ Nothing is done for what is up to date.`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&archs, "arch", machine.Names(), "machines to build for")
-	cmd.Flags().StringSliceVar(&flavors, "flavor", []string{string(kernel.Release), string(kernel.Debug)}, "kernels to build: "+flavorNames())
+	cmd.Flags().StringSliceVar(&flavors, "flavor", nil, "kernels to build, by default those with the series: "+flavorNames())
 	return cmd
 }
 
@@ -38,11 +38,11 @@ func buildAll(ctx context.Context, archs, flavors []string) error {
 		if err != nil {
 			return exitError{status: statusUsage, err: err}
 		}
-		for _, name := range flavors {
-			f, err := kernel.ParseFlavor(name)
-			if err != nil {
-				return exitError{status: statusUsage, err: err}
-			}
+		chosen, err := chosenFlavors(m, flavors)
+		if err != nil {
+			return exitError{status: statusUsage, err: err}
+		}
+		for _, f := range chosen {
 			if _, err := lab.Build(ctx, m, f); err != nil {
 				return err
 			}
@@ -52,4 +52,20 @@ func buildAll(ctx context.Context, archs, flavors []string) error {
 		}
 	}
 	return nil
+}
+
+// chosenFlavors returns the flavors called names, those of the machine that have the series if there are none.
+func chosenFlavors(m *machine.Machine, names []string) ([]kernel.Flavor, error) {
+	if len(names) == 0 {
+		return kernel.Patched(m), nil
+	}
+	var flavors []kernel.Flavor
+	for _, name := range names {
+		f, err := kernel.ParseFlavor(name)
+		if err != nil {
+			return nil, err
+		}
+		flavors = append(flavors, f)
+	}
+	return flavors, nil
 }

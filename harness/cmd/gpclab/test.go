@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func newTestCommand() *cobra.Command {
 		Short: "Run the in-guest regression tests",
 		Long: `Run the in-guest regression tests: ordinary Go tests, in userspace/guesttest, that run as root in a guest of the patched kernel.
 
-Without --arch and --flavor all architectures and both patched flavors are tested, one guest after the other. A guest that dies fails
+Without --arch and --flavor all architectures and patched flavors are tested, one guest after the other. A guest that dies fails
 the test that ran and all that had not run. Exit status 1 tells that a test has failed.`,
 		Example: `  gpclab test --arch x86_64 --flavor debug --run TestMount
   gpclab test --junit report.xml`,
@@ -36,7 +37,7 @@ the test that ran and all that had not run. Exit status 1 tells that a test has 
 		RunE: func(cmd *cobra.Command, _ []string) error { return runTests(cmd.Context(), cmd.OutOrStdout(), flags) },
 	}
 	cmd.Flags().StringVar(&flags.arch, "arch", "", "test only this architecture: "+strings.Join(machine.Names(), " or "))
-	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release or debug")
+	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release, debug or vtime")
 	cmd.Flags().StringVar(&flags.run, "run", "", "run only tests whose names match `REGEXP`, as go test -run does")
 	cmd.Flags().StringVar(&flags.junit, "junit", "", "write a JUnit XML report to `FILE`")
 	return cmd
@@ -115,9 +116,20 @@ func chosenTargets(arch, flavor string) ([]regress.Target, error) {
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("there are no tests for flavor %q: choose release or debug", flavor)
+		return nil, fmt.Errorf("there are no tests for flavor %q on this architecture: choose one of %v", flavor, targetFlavors(arch))
 	}
 	return chosen, nil
+}
+
+// targetFlavors lists the flavors of an architecture, empty for all, that are tested.
+func targetFlavors(arch string) []kernel.Flavor {
+	var flavors []kernel.Flavor
+	for _, target := range regress.Targets() {
+		if (arch == "" || arch == target.Machine.Name) && !slices.Contains(flavors, target.Flavor) {
+			flavors = append(flavors, target.Flavor)
+		}
+	}
+	return flavors
 }
 
 // testPrinter shows how far the tests are, and the output of those that failed.

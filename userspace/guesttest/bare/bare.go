@@ -13,8 +13,9 @@ import (
 type What int
 
 const (
-	Sleeps What = iota // until it is killed
-	Exits              // at once
+	Sleeps   What = iota // until it is killed
+	Exits                // at once
+	Explodes             // stops, and when it is continued forks without end, and so do its children; only for Fork
 )
 
 // Fork makes a process with a copy of the caller's memory, and returns its id. It starts in the containers of the calling thread, as
@@ -28,6 +29,13 @@ func Fork(what What) (int, error) {
 		return int(pid), nil
 	}
 	// The Go runtime does not exist in the child, which may only make raw system calls.
+	if what == Explodes {
+		self, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
+		syscall.RawSyscall(syscall.SYS_KILL, self, uintptr(syscall.SIGSTOP), 0)
+	}
+	for what == Explodes {
+		syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+	}
 	for what == Sleeps {
 		syscall.RawSyscall6(syscall.SYS_PPOLL, 0, 0, 0, 0, 0, 0) // of nothing, without end
 	}

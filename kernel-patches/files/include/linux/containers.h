@@ -167,6 +167,11 @@ struct cftype {
  *	Holds container_mutex, may sleep.  Undone by @destroy
  * @destroy: frees a state.  Nobody can reach it any more: a grace period has
  *	passed since the last task or holder left.  May sleep; holds no lock
+ * @remove: @css's container has been removed: no task is in it, none will come,
+ *	nobody holds it, and no handler of its files runs.  Forks that began there
+ *	may be on their way to @cancel_fork, and dead tasks may keep the memory for
+ *	long: what @css takes from its parent is given back here, not in @destroy.
+ *	Optional.  Holds container_mutex, may sleep
  * @populate: adds the subsystem's files to @cont with container_add_files();
  *	returns 0 or a negative errno.  Optional.  Called in mkdir, and in mount
  *	for the root.  Holds container_mutex, may sleep.  The files go by
@@ -226,6 +231,7 @@ struct container_subsys {
 	struct container_subsys_state *(*create)(struct container_subsys *ss,
 						 struct container *cont);
 	void (*destroy)(struct container_subsys_state *css);
+	void (*remove)(struct container_subsys_state *css);
 	int (*populate)(struct container_subsys *ss, struct container *cont);
 	void (*bind)(struct container_subsys *ss, struct container *top);
 
@@ -547,6 +553,28 @@ static inline void container_free(struct task_struct *task)
 		container_set_put(set);
 }
 
+/**
+ * container_init_kthreadd - keep the parent of all kernel threads where it is
+ *
+ * Its children inherit that until container_kthread_ready().  Context: kthreadd
+ * itself, before it makes the first one.
+ */
+static inline void container_init_kthreadd(void)
+{
+	current->container_unready = 1;
+}
+
+/**
+ * container_kthread_ready - let a kernel thread be moved from here on
+ *
+ * Its creator, who alone may bind it to a CPU, has done so by now or never will.
+ * Context: the new thread itself, woken by its creator.
+ */
+static inline void container_kthread_ready(void)
+{
+	current->container_unready = 0;
+}
+
 int proc_container_show(struct seq_file *m, struct pid_namespace *ns,
 			struct pid *pid, struct task_struct *task);
 
@@ -564,6 +592,8 @@ static inline void container_post_fork(struct task_struct *child) {}
 static inline void container_cancel_fork(struct task_struct *child) {}
 static inline void container_exit(struct task_struct *task) {}
 static inline void container_free(struct task_struct *task) {}
+static inline void container_init_kthreadd(void) {}
+static inline void container_kthread_ready(void) {}
 
 #endif /* CONFIG_CONTAINERS */
 #endif /* _LINUX_CONTAINERS_H */

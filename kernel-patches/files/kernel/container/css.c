@@ -71,6 +71,22 @@ int container_create_states(struct container *cont)
 }
 
 /**
+ * container_remove_states - tell all subsystems that a container has been removed
+ * @cont: the container, without its directory
+ *
+ * Under container_mutex.
+ */
+void container_remove_states(struct container *cont)
+{
+	struct container_subsys *ss;
+	unsigned int id;
+
+	for_each_subsys_in(ss, id, cont->root->subsys_mask)
+		if (ss->remove)
+			ss->remove(cont->subsys[id]);
+}
+
+/**
  * container_destroy_states - free what container_create_states() made
  * @cont: a container that nobody can reach
  *

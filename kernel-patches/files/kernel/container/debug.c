@@ -4,13 +4,16 @@
  * debug_b.  They count every callback and every task, and fail on demand.
  *
  *   X.callbacks	how often each callback was called for this container;
- *			for bind and destroy, in the whole subsystem
+ *			for bind, remove and destroy, in the whole subsystem
  *   X.counted		tasks that the subsystem has counted in this container
  *   X.live		states that exist, the root's included; root only
  *   X.hold		1 takes a reference to the state, 0 drops it
  *   X.fail_create	an errno for create() of children; 0 lets it succeed
  *   X.fail_can_attach	the same for can_attach()
  *   X.fail_can_fork	the same for can_fork()
+ *   X.hold_can_fork	1 keeps forks waiting once they are counted, until 0 is
+ *			written or they are killed: what else happens to a
+ *			fork meanwhile then needs no luck to be seen
  *
  * There are two so that they can be in one hierarchy or in two.  It is also the
  * shortest example of a subsystem that uses all that the framework has.
@@ -18,6 +21,7 @@
 #include <linux/containers.h>
 #include <linux/init.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 enum callback {
 	CB_CREATE,
@@ -60,15 +64,17 @@ struct debug_state {
 	atomic_long_t tasks;
 	atomic_t held;			/* 1 with a reference by X.hold */
 	int fail[NR_FAILING];		/* 0 or a negative errno */
+	bool hold_can_fork;
 };
 
-#define NR_FILES	7
+#define NR_FILES	8
 
 /* One of the two, and what is counted for it as a whole. */
 struct debug_subsys {
 	struct container_subsys ss;
 	struct cftype files[NR_FILES];
 	atomic_long_t binds;
+	atomic_long_t removes;
 	atomic_long_t destroys;
 	atomic_long_t live;
 };
@@ -107,6 +113,11 @@ static struct container_subsys_state *debug_create(struct container_subsys *ss,
 	return &st->css;
 }
 
+static void debug_remove(struct container_subsys_state *css)
+{
+	atomic_long_inc(&debug_subsys(css->ss)->removes);
+}
+
 static void debug_destroy(struct container_subsys_state *css)
 {
 	struct debug_subsys *ds = debug_subsys(css->ss);
@@ -118,12 +129,20 @@ static void debug_destroy(struct container_subsys_state *css)
 	kfree(st);
 }
 
+static void set_hold_can_fork(struct debug_state *st, bool hold)
+{
+	/* Orders the store before the look for waiters in wake_up_var(). */
+	smp_store_mb(st->hold_can_fork, hold);
+	wake_up_var(&st->hold_can_fork);
+}
+
 /* What was to fail in one hierarchy must not fail the mount of the next. */
 static void debug_bind(struct container_subsys *ss, struct container *top)
 {
 	struct debug_state *st = debug_state(ss->root_css);
 
 	memset(st->fail, 0, sizeof(st->fail));
+	set_hold_can_fork(st, false);
 	atomic_long_inc(&debug_subsys(ss)->binds);
 }
 
@@ -169,6 +188,9 @@ static int debug_can_fork(struct container_subsys_state *css,
 	if (fail)
 		return fail;
 	atomic_long_inc(&debug_state(css)->tasks);
+	/* One that is killed goes on: fork finds that out by itself, later. */
+	wait_var_event_killable(&debug_state(css)->hold_can_fork,
+				!READ_ONCE(debug_state(css)->hold_can_fork));
 	return 0;
 }
 
@@ -208,6 +230,7 @@ static int show_callbacks(struct seq_file *m, void *v)
 		seq_printf(m, "%s %ld\n", callback_names[cb],
 			   atomic_long_read(&st->calls[cb]));
 	seq_printf(m, "bind %ld\n", atomic_long_read(&ds->binds));
+	seq_printf(m, "remove %ld\n", atomic_long_read(&ds->removes));
 	seq_printf(m, "destroy %ld\n", atomic_long_read(&ds->destroys));
 	return 0;
 }
@@ -259,6 +282,20 @@ static int write_fail(struct container *cont, struct cftype *cft, u64 val)
 	return 0;
 }
 
+static u64 read_hold_can_fork(struct container *cont, struct cftype *cft)
+{
+	return READ_ONCE(file_state(cont, cft)->hold_can_fork);
+}
+
+static int write_hold_can_fork(struct container *cont, struct cftype *cft,
+			       u64 val)
+{
+	if (val > 1)
+		return -EINVAL;
+	set_hold_can_fork(file_state(cont, cft), val);
+	return 0;
+}
+
 static int debug_populate(struct container_subsys *ss, struct container *cont)
 {
 	count(container_subsys_state(cont, ss), CB_POPULATE);
@@ -269,6 +306,7 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 	.ss = {								\
 		.name		= subsys_name,				\
 		.create		= debug_create,				\
+		.remove		= debug_remove,				\
 		.destroy	= debug_destroy,			\
 		.populate	= debug_populate,			\
 		.bind		= debug_bind,				\
@@ -294,6 +332,8 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 		  .write_u64 = write_fail, .private = FAIL_CAN_ATTACH },	\
 		{ .name = "fail_can_fork", .read_u64 = read_fail,	\
 		  .write_u64 = write_fail, .private = FAIL_CAN_FORK },	\
+		{ .name = "hold_can_fork", .read_u64 = read_hold_can_fork, \
+		  .write_u64 = write_hold_can_fork },			\
 	},								\
 }
 

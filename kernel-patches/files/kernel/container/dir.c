@@ -251,6 +251,7 @@ static int container_remove(struct container *cont)
 	container_sets_kill(cont);
 	unlink_child(cont);
 	kernfs_remove(cont->kn);
+	container_remove_states(cont);
 	container_sets_reap();
 	container_put(cont);
 	return 0;

@@ -83,6 +83,7 @@ extern struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
 struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);
+void container_remove_states(struct container *cont);
 void container_destroy_states(struct container *cont);
 
 /* The first subsystem of @mask from @id on, or NULL; @id becomes its id. */

@@ -185,9 +185,13 @@ static int may_move_one(const struct cred *opener, struct task_struct *task)
 
 	/*
 	 * The parent of all kernel threads must not make them in a container, and
-	 * those bound to a CPU have work to do that no container may delay.
+	 * those bound to a CPU have work to do that no container may delay.  One
+	 * that is being made may still be bound.
 	 */
-	if (task->flags & PF_NO_SETAFFINITY || task == kthreadd_task)
+	if (task->container_unready)
+		return -EINVAL;
+	smp_rmb();	/* a thread is bound before it is ready */
+	if (task->flags & PF_NO_SETAFFINITY)
 		return -EINVAL;
 	if (!uid_eq(opener->euid, GLOBAL_ROOT_UID) &&
 	    !uid_eq(opener->euid, cred->uid) &&

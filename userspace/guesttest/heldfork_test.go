@@ -1,0 +1,108 @@
+//go:build guest && debug
+
+package guesttest
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"gpc/userspace/containerfs"
+)
+
+// heldFork returns a new container and a process with one thread there, which is in the middle of a fork: debug_a has counted the child,
+// and will let it be born when releaseFork is called, or when the process is killed.
+func heldFork(t *testing.T, h containerfs.Hierarchy) (containerfs.Container, *process) {
+	t.Helper()
+	a := mkdir(t, h.Root(), "a")
+	p := forker(t)
+	must(t, a.Attach(p.pid))
+	must(t, a.Write("debug_a.hold_can_fork", "1"))
+	t.Cleanup(func() { a.Write("debug_a.hold_can_fork", "0") }) // for a test that fails; the container may be gone
+	p.say(t, "fork")
+	eventually(t, "the fork is counted", func() bool { return callbacks(t, a, "debug_a")["can_fork"] == 1 })
+	if n := counted(t, a, "debug_a"); n != 2 {
+		t.Errorf("debug_a counts %d tasks, want the parent and its child", n)
+	}
+	wantTasks(t, a, p.pid)
+	return a, p
+}
+
+func releaseFork(t *testing.T, a containerfs.Container) {
+	t.Helper()
+	must(t, a.Write("debug_a.hold_can_fork", "0"))
+}
+
+func TestHeldForkIsBorn(t *testing.T) {
+	begin(t)
+	h := mount(t, bound(debugPair...))
+	a, p := heldFork(t, h)
+	releaseFork(t, a)
+	child := got(p.forked(t))(t)
+	wantTasks(t, a, p.pid, child)
+	if calls := callbacks(t, a, "debug_a"); calls["fork"] != 1 || calls["cancel_fork"] != 0 {
+		t.Errorf("callbacks: %v", calls)
+	}
+	must(t, unix.Kill(child, unix.SIGKILL))
+	p.stop()
+	for _, ss := range debugPair {
+		wantExactCounts(t, h.Root(), ss)
+	}
+}
+
+// A child whose parent moves while it is made is born where the parent is then, and is counted nowhere else.
+func TestHeldForkFollowsMove(t *testing.T) {
+	begin(t)
+	h := mount(t, bound(debugPair...))
+	a, p := heldFork(t, h)
+	b := mkdir(t, h.Root(), "b")
+	must(t, b.Attach(p.pid))
+	releaseFork(t, a)
+	child := got(p.forked(t))(t)
+	wantTasks(t, a)
+	wantTasks(t, b, p.pid, child)
+	for _, ss := range debugPair {
+		if calls := callbacks(t, a, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 1 || calls["fork"] != 0 {
+			t.Errorf("callbacks of %s where the parent was: %v", ss, calls)
+		}
+		if calls := callbacks(t, b, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 0 || calls["fork"] != 1 {
+			t.Errorf("callbacks of %s where the parent is: %v", ss, calls)
+		}
+	}
+	must(t, unix.Kill(child, unix.SIGKILL))
+	p.stop()
+	for _, ss := range debugPair {
+		wantExactCounts(t, h.Root(), ss)
+	}
+}
+
+// A fork that fails after it was counted, here because its process is killed, is uncounted.
+func TestHeldForkKilled(t *testing.T) {
+	begin(t)
+	h := mount(t, bound(debugPair...))
+	a, p := heldFork(t, h)
+	p.stop()
+	for _, ss := range debugPair {
+		if calls := callbacks(t, a, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 1 || calls["fork"] != 0 {
+			t.Errorf("callbacks of %s: %v", ss, calls)
+		}
+		if n := counted(t, a, ss); n != 0 {
+			t.Errorf("%s counts %d tasks in an empty container", ss, n)
+		}
+	}
+}
+
+// A container can be removed while a child is made that was to be born there, and its state lasts until that has been uncounted.
+func TestHeldForkOutlivesContainer(t *testing.T) {
+	begin(t)
+	h := mount(t, bound(debugPair...))
+	a, p := heldFork(t, h)
+	must(t, h.Root().Attach(p.pid))
+	must(t, a.Remove())
+	wantLive(t, h, "debug_a", 1)
+	p.stop()
+	for _, ss := range debugPair {
+		wantLive(t, h, ss, 0)
+		wantExactCounts(t, h.Root(), ss)
+	}
+}
