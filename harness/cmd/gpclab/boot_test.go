@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -297,11 +298,14 @@ func attributes(t *testing.T, terminal *os.File) *unix.Termios {
 	return a
 }
 
-// waitFor reads what is shown until text is.
+// kernelLine matches what the kernel has to say, which it may do in the midst of anything: of a clock that a busy host has upset, say.
+var kernelLine = regexp.MustCompile(`\[ *\d+\.\d{6}\] [^\r\n]*\r\n`)
+
+// waitFor reads what is shown until text is, whatever the kernel says in between.
 func waitFor(t *testing.T, screen *bufio.Reader, text string) {
 	t.Helper()
 	var shown []byte
-	for !bytes.HasSuffix(shown, []byte(text)) {
+	for !bytes.HasSuffix(kernelLine.ReplaceAll(shown, nil), []byte(text)) {
 		c, err := screen.ReadByte()
 		if err != nil {
 			t.Fatalf("waiting for %q, got %q: %v", text, shown, err)

@@ -167,11 +167,12 @@ struct cftype {
  *	Holds container_mutex, may sleep.  Undone by @destroy
  * @destroy: frees a state.  Nobody can reach it any more: a grace period has
  *	passed since the last task or holder left.  May sleep; holds no lock
- * @remove: @css's container has been removed: no task is in it, none will come,
- *	nobody holds it, and no handler of its files runs.  Forks that began there
- *	may be on their way to @cancel_fork, and dead tasks may keep the memory for
- *	long: what @css takes from its parent is given back here, not in @destroy.
- *	Optional.  Holds container_mutex, may sleep
+ * @remove: @css's container has been removed, or mkdir has failed: no task is in
+ *	it, none will come, nobody holds it, and no handler of its files runs.
+ *	Forks that began there may be on their way to @cancel_fork, exits to @exit,
+ *	and dead tasks may keep the memory for long: what @css takes from its
+ *	parent is given back here, not in @destroy.  Called once for each state but
+ *	a root's, before @destroy.  Optional.  Holds container_mutex, may sleep
  * @populate: adds the subsystem's files to @cont with container_add_files();
  *	returns 0 or a negative errno.  Optional.  Called in mkdir, and in mount
  *	for the root.  Holds container_mutex, may sleep.  The files go by

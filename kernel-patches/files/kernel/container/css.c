@@ -72,7 +72,8 @@ int container_create_states(struct container *cont)
 
 /**
  * container_remove_states - tell all subsystems that a container has been removed
- * @cont: the container, without its directory
+ * @cont: the container, without its directory; some states may be missing if it
+ *	could not be made
  *
  * Under container_mutex.
  */
@@ -82,7 +83,7 @@ void container_remove_states(struct container *cont)
 	unsigned int id;
 
 	for_each_subsys_in(ss, id, cont->root->subsys_mask)
-		if (ss->remove)
+		if (ss->remove && cont->subsys[id])
 			ss->remove(cont->subsys[id]);
 }
 

@@ -13,7 +13,8 @@
  *   X.fail_can_fork	the same for can_fork()
  *   X.hold_can_fork	1 keeps forks waiting once they are counted, until 0 is
  *			written or they are killed: what else happens to a
- *			fork meanwhile then needs no luck to be seen
+ *			fork meanwhile then needs no luck to be seen.  Not for the
+ *			root, where kernel threads are born, which cannot be killed
  *
  * There are two so that they can be in one hierarchy or in two.  It is also the
  * shortest example of a subsystem that uses all that the framework has.

@@ -193,6 +193,7 @@ static int container_create(struct container *parent, const char *name,
 	if (!ret)
 		ret = create_dir(cont, name, mode);
 	if (ret) {
+		container_remove_states(cont);
 		container_put(cont);
 		return ret;
 	}

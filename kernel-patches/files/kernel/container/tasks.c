@@ -9,7 +9,6 @@
  * its owner could (CVE-2021-4197).
  */
 #include <linux/cred.h>
-#include <linux/kthread.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -190,7 +189,8 @@ static int may_move_one(const struct cred *opener, struct task_struct *task)
 	 */
 	if (task->container_unready)
 		return -EINVAL;
-	smp_rmb();	/* a thread is bound before it is ready */
+	/* A thread is bound before it is ready: its creator wakes it in between. */
+	smp_rmb();
 	if (task->flags & PF_NO_SETAFFINITY)
 		return -EINVAL;
 	if (!uid_eq(opener->euid, GLOBAL_ROOT_UID) &&
