@@ -67,14 +67,24 @@ func TestCpuacctAgreesWithKernel(t *testing.T) {
 	containers := []containerfs.Container{mkdir(t, h.Root(), "user"), mkdir(t, h.Root(), "system")}
 	// What is charged is read between two looks at what the kernel has accounted, so its true value at that time is between them.
 	before1, charged1, after1 := kernelAccounted(t), charged(t, h), kernelAccounted(t)
-	for _, c := range containers {
-		burn(t, c, c.Path[1:])
-	}
+	// No processor is idle, so that there is always a task that could be charged with an interrupt.
 	interruptStorm(t)
+	for cpu := range runtime.NumCPU() {
+		c := containers[cpu%len(containers)]
+		p := start(t, nil, nil, "burn", c.Path[1:], "1h")
+		if line := p.line(t); line != "ready" {
+			t.Fatalf("the helper says %q", line)
+		}
+		must(t, c.AttachProc(p.pid))
+		p.stdin.Close()
+	}
 	interrupts := func() time.Duration { return kernelAccounted(t).interrupts - after1.interrupts }
 	// Where ticks are counted they see next to nothing of interrupts. Everywhere else there must be enough to be noticed.
 	if measured := runtime.GOARCH == "ppc64" || debugFlavor; measured {
 		eventually(t, "interrupts have taken 300 ms", func() bool { return interrupts() > 300*time.Millisecond })
+	}
+	for _, c := range containers {
+		eventually(t, c.Path+" is charged with a second", func() bool { return usage(t, c, "usage") > time.Second })
 	}
 	before2, charged2, after2 := kernelAccounted(t), charged(t, h), kernelAccounted(t)
 
