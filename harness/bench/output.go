@@ -30,7 +30,7 @@ func parse(text string) (measurement, error) {
 		switch {
 		case words[0] == "state" && len(words) >= 2:
 			m.subsystems[words[1]] = words[2:]
-		case words[0] == "run" && len(words) >= 4:
+		case words[0] == "run" && len(words) >= 5:
 			err = m.addRun(words[1], words[2:])
 		case words[0] == "failed" && len(words) >= 3:
 			failed = fmt.Sprintf("%s: %s", words[1], strings.Join(words[2:], " "))
@@ -51,7 +51,7 @@ func parse(text string) (measurement, error) {
 	return m, nil
 }
 
-// addRun adds a result: the number of operations in a batch, and the time of each.
+// addRun adds a result: the number of operations in a batch, the time that all took, and what each cost.
 func (m *measurement) addRun(label string, numbers []string) error {
 	var values []int64
 	for _, number := range numbers {
@@ -68,7 +68,7 @@ func (m *measurement) addRun(label string, numbers []string) error {
 		return fmt.Errorf("the workload has measured %s twice", label)
 	}
 	m.order = append(m.order, label)
-	m.costs[label] = Cost{Operations: values[0], Batches: values[1:]}
+	m.costs[label] = Cost{Operations: values[0], Elapsed: values[1], Batches: values[2:]}
 	return nil
 }
 

@@ -42,6 +42,13 @@ func options(f kernel.Flavor, subsystems string, n int) (filesystem, list string
 	return filesystem, strings.Join(names, ",")
 }
 
+// The kernel keeps tasks by number in a tree that has one level more above 4096, and fork is dearer there. So numbers stay below, but
+// where more are needed.
+const (
+	fewPids  = 4000
+	manyPids = 32768
+)
+
 // plan returns what the workload is to do in a kernel, with those scenarios whose labels match. userspace/workload/main.c tells what
 // the lines mean.
 func plan(f kernel.Flavor, match *regexp.Regexp) string {
@@ -76,7 +83,11 @@ func labels(match *regexp.Regexp) []string {
 
 // write writes the plan of one state.
 func (st state) write(b *strings.Builder, f kernel.Flavor) {
-	fmt.Fprintf(b, "state %s\n", st.name)
+	pids := fewPids
+	if st.name == manyTasks {
+		pids = manyPids
+	}
+	fmt.Fprintf(b, "state %s\nset /proc/sys/kernel pid_max %d\nset /proc/sys/kernel threads-max %d\n", st.name, pids, manyPids)
 	var undo []string
 	mounted := false
 	for i, subsystems := range st.hierarchies {

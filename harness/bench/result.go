@@ -47,8 +47,10 @@ type Scenario struct {
 type Cost struct {
 	// Operations is how many there were in each batch.
 	Operations int64 `json:"operations"`
-	// Batches are the batches' costs, in instructions, or nanoseconds of a clock that does not count them.
+	// Batches are the batches' costs in instructions, those included that the kernel puts off until later.
 	Batches []int64 `json:"batches"`
+	// Elapsed is how many nanoseconds all batches took, time that the processor was idle included, later work not.
+	Elapsed int64 `json:"elapsed"`
 }
 
 // Mean is the cost of one operation.
@@ -63,6 +65,11 @@ func (c Cost) Mean() float64 {
 // Spread is half the distance between the cheapest and the dearest batch, for one operation.
 func (c Cost) Spread() float64 {
 	return float64(slices.Max(c.Batches)-slices.Min(c.Batches)) / 2 / float64(c.Operations)
+}
+
+// Wait is how many nanoseconds one operation waited while the processor was idle, at least.
+func (c Cost) Wait() float64 {
+	return max(0, float64(c.Elapsed)/float64(c.Operations*int64(len(c.Batches)))-c.Mean())
 }
 
 // Over is how much dearer an operation is in kernel f than in vanilla. ok is false where one of them cannot do it.

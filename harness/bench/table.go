@@ -16,23 +16,29 @@ const missing = "-"
 // WriteTable writes the costs of one operation in each scenario, what that is above vanilla, and how ours compares with mainline's: the
 // ratio of what they add to vanilla, or of the whole where vanilla cannot do the operation.
 func (r Result) WriteTable(w io.Writer) error {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Format.Header = text.FormatDefault
-	style.Options.DrawBorder = false
-	t.SetStyle(style)
-	t.AppendHeader(table.Row{r.Machine, "vanilla", "release", "cgroup", "release above", "cgroup above", "ours/theirs", "spread"})
-	columns := []table.ColumnConfig{}
-	for n := 2; n <= 8; n++ {
-		columns = append(columns, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(columns)
+	t := newTable(r.Machine, "vanilla", "release", "cgroup", "release above", "cgroup above", "ours/theirs", "spread")
 	for _, s := range r.Scenarios {
 		t.AppendRow(table.Row{s.Name, s.cost(kernel.Vanilla), s.cost(kernel.Release), s.cost(kernel.Cgroup),
 			s.above(kernel.Release), s.above(kernel.Cgroup), s.ratio(), s.spread()})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
+}
+
+// newTable returns a table whose first column is text and whose others are numbers.
+func newTable(columns ...any) table.Writer {
+	t := table.NewWriter()
+	style := table.StyleLight
+	style.Format.Header = text.FormatDefault
+	style.Options.DrawBorder = false
+	t.SetStyle(style)
+	t.AppendHeader(columns)
+	var configs []table.ColumnConfig
+	for n := 2; n <= len(columns); n++ {
+		configs = append(configs, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(configs)
+	return t
 }
 
 // cost is the cost of an operation in a kernel.

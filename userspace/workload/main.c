@@ -14,10 +14,10 @@
  *   enter DIR			scenarios run in this container (of this hierarchy) until the state ends
  *   run NAME SCENARIO BATCHES ROUNDS [ARG...]
  *
- * Results are lines, too, numbers in nanoseconds:
+ * Results are lines, too:
  *
  *   state NAME SUBSYSTEMS	those that are mounted, as in "cpuset,cpuacct"
- *   run NAME OPERATIONS NS...	operations in a batch, and the time of each batch
+ *   run NAME OPERATIONS ELAPSED COST...	operations in a batch, the time of all batches, and the cost of each
  *   failed NAME WHAT		in the process of a scenario
  *   error LINE COMMAND ERRNO	of the plan; nothing follows
  *   end			nothing is missing
@@ -144,8 +144,9 @@ static int do_run(char **w, int n)
 	say("\nrun ");
 	say(w[1]);
 	say_number(report->operations);
+	say_number(report->elapsed);
 	for (i = 0; i < run.batches; i++)
-		say_number(report->ns[i]);
+		say_number(report->cost[i]);
 	return 0;
 }
 
@@ -250,6 +251,10 @@ int main(void)
 		follow(plan);
 	close(fd);
 
+#ifdef CONSOLE
+	write(1, results, results_len);
+	return 1;
+#endif
 	fd = open("/results", O_CREAT | O_TRUNC | O_WRONLY, 0644);
 	write(fd, results, results_len);
 	close(fd);

@@ -1,6 +1,6 @@
 /*
- * How a scenario is measured: in a fresh process, after a warm-up, in batches between which the clock is read. Where the emulator
- * counts instructions, a nanosecond of this clock is an instruction.
+ * How a scenario is measured: in a fresh process, after a warm-up, in batches between which the clock is read. The emulator counts
+ * instructions, so a nanosecond of this clock, in which the processor is not idle, is an instruction.
  */
 #include <linux/time.h>
 #include "workload.h"
@@ -29,28 +29,67 @@ void check(struct run *run, int ok, const char *what)
 	exit(1);
 }
 
-/* Batches of rounds of an operation, after one batch that nobody looks at. */
-void measure(struct run *run, void (*operation)(void), int operations_per_round)
-{
-	unsigned long start;
-	long batch, round;
-
-	run->report->operations = run->rounds * operations_per_round;
-	for (batch = -1; batch < run->batches; batch++) {
-		start = now();
-		for (round = 0; round < run->rounds; round++)
-			operation();
-		if (batch >= 0)
-			run->report->ns[batch] = now() - start;
-	}
-}
-
 /* Let what the kernel does later, such as freeing after a grace period, be done. An idle machine's time costs nothing. */
 static void settle(void)
 {
-	struct timespec quiet = { .tv_nsec = 200000000 };
+	struct timespec quiet = { .tv_nsec = 60000000 };
 
 	my_syscall2(__NR_nanosleep, &quiet, NULL);
+}
+
+/* How long the processor has been idle, in nanoseconds. Only this file tells it so exactly. */
+static unsigned long idle_time(struct run *run)
+{
+	static const char field[] = ".idle_sleeptime :";
+	static char text[64 << 10];
+	int n, len = 0, fd = open("/proc/timer_list", O_RDONLY);
+	char *line = text;
+
+	check(run, fd >= 0, "/proc/timer_list");
+	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += n;
+	close(fd);
+	text[len] = '\0';
+	while (line && strncmp(line, field, sizeof(field) - 1)) {
+		line = strchr(line, '\n');
+		while (line && (*line == '\n' || *line == ' '))
+			line++;
+	}
+	check(run, line != NULL, field);
+	return atol(line + sizeof(field));
+}
+
+/*
+ * The instructions of so many rounds, and of all that the kernel puts off until they are over: a dead process, for one, is freed
+ * after a grace period. The time that the rounds took is added to *elapsed.
+ */
+static unsigned long batch_of(struct run *run, void (*operation)(void), long rounds, unsigned long *elapsed)
+{
+	unsigned long idle = idle_time(run), start = now(), end;
+
+	while (rounds--)
+		operation();
+	*elapsed += now() - start;
+	settle();
+	end = now();
+	return end - start - (idle_time(run) - idle);
+}
+
+/*
+ * Batches of rounds of an operation, after one that nobody looks at. What a batch without a round costs, with its timer interrupts
+ * while all settles, is not the operation's.
+ */
+void measure(struct run *run, void (*operation)(void), int operations_per_round)
+{
+	unsigned long empty, ignored = 0;
+	long batch;
+
+	run->report->operations = run->rounds * operations_per_round;
+	batch_of(run, operation, run->rounds, &ignored);
+	for (batch = 0; batch < run->batches; batch++) {
+		empty = batch_of(run, operation, 0, &ignored);
+		run->report->cost[batch] = batch_of(run, operation, run->rounds, &run->report->elapsed) - empty;
+	}
 }
 
 /*

@@ -131,7 +131,7 @@ static void run_storm(struct run *run)
 		close(gate[1]);
 		for (cpu = 0; cpu < cpus; cpu++)
 			check(run, waitpid(workers[cpu], &status, 0) > 0 && !status, "a worker");
-		run->report->ns[batch] = now() - start;
+		run->report->cost[batch] = now() - start;
 		close(gate[0]);
 	}
 }

@@ -7,7 +7,7 @@
 
 /*
  * clone(flags), with the child's number stored at *tid and cleared there when it ends, where flags say so. The child does the
- * system call nr. Returns the child's number, or a negative errno.
+ * system call nr. Returns the child's number, or -1 with errno.
  */
 #if defined(__x86_64__)
 static inline long spawn(unsigned long flags, int *tid, long nr)
@@ -27,7 +27,7 @@ static inline long spawn(unsigned long flags, int *tid, long nr)
 			 : "+a"(ret)
 			 : "D"(flags), "S"(0), "d"(tid), "r"(child_tid), "r"(tls), [nr] "b"(nr)
 			 : "rcx", "r11", "memory");
-	return ret;
+	return __sysret(ret);
 }
 #elif defined(__powerpc64__)
 static inline long spawn(unsigned long flags, int *tid, long nr)
@@ -54,7 +54,7 @@ static inline long spawn(unsigned long flags, int *tid, long nr)
 			 : "+r"(number), "+r"(ret), "+r"(stack), "+r"(parent_tid), "+r"(tls), "+r"(child_tid)
 			 : [then] "r"(then)
 			 : "r8", "r9", "r10", "r11", "r12", "ctr", "xer", "cr0", "memory");
-	return ret;
+	return __sysret(ret);
 }
 #endif
 

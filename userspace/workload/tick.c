@@ -66,7 +66,7 @@ static void run_tick(struct run *run)
 	for (batch = -1; batch < run->batches; batch++) {
 		await_tick();
 		if (batch >= 0)
-			run->report->ns[batch] = time_of(n) - n * cost;
+			run->report->cost[batch] = time_of(n) - n * cost;
 	}
 }
 

@@ -19,7 +19,8 @@ struct report {
 	char failed[80];		/* what did not work, or nothing */
 	int error;			/* and its errno */
 	long operations;		/* in each batch */
-	unsigned long ns[MAX_BATCHES];
+	long cost[MAX_BATCHES];		/* of a batch: instructions, or nanoseconds of a storm */
+	unsigned long elapsed;		/* nanoseconds of all batches, idle ones too */
 };
 
 /* One scenario as the plan asks for it. */
