@@ -75,10 +75,13 @@ func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *re
 	}
 	var drifts []Drift
 	for _, f := range Flavors() {
+		if len(result.Scenarios) == 0 {
+			break // a pattern for storms only
+		}
 		var runs [2]measurement
 		for i := range runs {
-			if runs[i], err = b.measure(ctx, f, i+1); err != nil {
-				return Result{}, nil, fmt.Errorf("the %s kernel for %s: %w", f, m.Name, err)
+			if runs[i], err = b.measureExactly(ctx, f, i+1); err != nil {
+				return Result{}, nil, err
 			}
 		}
 		result.add(f, runs[0])
@@ -104,17 +107,25 @@ func prepare(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *re
 	return b, err
 }
 
-// measure runs the benchmark in a kernel for the n-th time.
-func (b *bench) measure(ctx context.Context, f kernel.Flavor, n int) (measurement, error) {
-	text := plan(f, b.match)
-	step := progress.Start(fmt.Sprintf("measure the %s kernel on %s (run %d)", f, b.machine.Name, n), 0)
-	out, err := b.boot(ctx, b.images[f], text, guest.Config{
-		SMP: 1, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...)})
+// measureExactly counts instructions in a kernel for the n-th time.
+func (b *bench) measureExactly(ctx context.Context, f kernel.Flavor, n int) (measurement, error) {
+	config := guest.Config{SMP: 1, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...)}
+	return b.measure(ctx, f, fmt.Sprintf("run %d", n), plan(f, b.match), config)
+}
+
+// measure lets the workload follow a plan in a kernel, in a guest as config says. run is what progress calls it.
+func (b *bench) measure(ctx context.Context, f kernel.Flavor, run, plan string, config guest.Config) (measurement, error) {
+	step := progress.Start(fmt.Sprintf("measure the %s kernel on %s, %s", f, b.machine.Name, run), 0)
+	out, err := b.boot(ctx, b.images[f], plan, config)
 	step.Done(err)
 	if err != nil {
-		return measurement{}, err
+		return measurement{}, fmt.Errorf("the %s kernel on %s: %w", f, b.machine.Name, err)
 	}
-	return parse(out)
+	m, err := parse(out)
+	if err != nil {
+		return m, fmt.Errorf("the %s kernel on %s: %w", f, b.machine.Name, err)
+	}
+	return m, nil
 }
 
 // boot boots a kernel with the workload as its first process, in a guest as config says, and returns the workload's results. The

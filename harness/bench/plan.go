@@ -62,7 +62,7 @@ func plan(f kernel.Flavor, match *regexp.Regexp) string {
 		}
 		if len(wanted) > 0 {
 			st.scenarios = wanted
-			st.write(&b, f)
+			st.write(&b, f, 1)
 		}
 	}
 	return b.String()
@@ -81,8 +81,18 @@ func labels(match *regexp.Regexp) []string {
 	return names
 }
 
-// write writes the plan of one state.
-func (st state) write(b *strings.Builder, f kernel.Flavor) {
+// Matches reports whether there is a scenario whose name matches, storms included.
+func Matches(match *regexp.Regexp) bool {
+	for _, sc := range storms().scenarios {
+		if match.MatchString(sc.name) {
+			return true
+		}
+	}
+	return len(labels(match)) > 0
+}
+
+// write writes the plan of one state, on a machine with so many processors.
+func (st state) write(b *strings.Builder, f kernel.Flavor, processors int) {
 	pids := fewPids
 	if st.name == manyTasks {
 		pids = manyPids
@@ -100,14 +110,14 @@ func (st state) write(b *strings.Builder, f kernel.Flavor) {
 		fmt.Fprintf(b, "mount %s %s %s\n", top, filesystem, list)
 		undo = append(undo, "umount "+top)
 		for _, dir := range st.containers(top) {
-			makeContainer(b, dir, subsystems)
+			makeContainer(b, dir, subsystems, processors)
 			undo = append(undo, "rmdir "+dir)
 		}
 		fmt.Fprintf(b, "enter %s\n", inside(top, st.depth))
 	}
 	for _, sc := range st.scenarios {
-		if mounted || len(sc.args) == 0 {
-			sc.write(b, st)
+		if mounted || !sc.needsHierarchy() {
+			sc.write(b, label(sc, st), st.depth)
 		}
 	}
 	for i := len(undo) - 1; i >= 0; i-- {
@@ -133,26 +143,26 @@ func inside(top string, depth int) string { return top + strings.Repeat("/a", de
 func sibling(top string, depth int) string { return inside(top, depth-1) + "/b" }
 
 // makeContainer makes a container that can take tasks: a cpuset is empty at first.
-func makeContainer(b *strings.Builder, dir, subsystems string) {
+func makeContainer(b *strings.Builder, dir, subsystems string, processors int) {
 	fmt.Fprintf(b, "mkdir %s\n", dir)
 	if strings.Contains(subsystems, "cpuset") {
-		fmt.Fprintf(b, "set %s cpuset.cpus 0\nset %s cpuset.mems 0\n", dir, dir)
+		fmt.Fprintf(b, "set %s cpuset.cpus 0-%d\nset %s cpuset.mems 0\n", dir, processors-1, dir)
 	}
 }
 
-// write writes the line that measures a scenario. Its arguments are containers of the state's first hierarchy.
-func (sc scenario) write(b *strings.Builder, st state) {
+// write writes the line that measures a scenario under a name. Its containers are those of the first hierarchy, so deep.
+func (sc scenario) write(b *strings.Builder, name string, depth int) {
 	program := sc.program
 	if program == "" {
 		program = sc.name
 	}
-	fmt.Fprintf(b, "run %s %s %d %d", label(sc, st), program, batches, sc.rounds)
+	fmt.Fprintf(b, "run %s %s %d %d", name, program, batches, sc.rounds)
 	for _, arg := range sc.args {
 		switch arg {
 		case here:
-			arg = inside("/h1", st.depth)
+			arg = inside("/h1", depth)
 		case other:
-			arg = sibling("/h1", st.depth)
+			arg = sibling("/h1", depth)
 		}
 		b.WriteString(" " + arg)
 	}

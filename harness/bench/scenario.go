@@ -1,6 +1,10 @@
 package bench
 
-import "gpc/harness/kernel"
+import (
+	"slices"
+
+	"gpc/harness/kernel"
+)
 
 // scenario is an operation that is measured.
 type scenario struct {
@@ -8,10 +12,12 @@ type scenario struct {
 	name, program string
 	// rounds is how often it is done in each batch.
 	rounds int
-	// args are the workload's: here stands for the container that the scenario runs in, other for its sibling. A scenario
-	// with arguments needs a hierarchy.
+	// args are the workload's: here stands for the container that the scenario runs in, other for its sibling. What names
+	// them needs a hierarchy.
 	args []string
 }
+
+func (sc scenario) needsHierarchy() bool { return slices.Contains(sc.args, here) }
 
 // Stand-ins for containers among a scenario's arguments.
 const (
@@ -74,8 +80,13 @@ var states = []state{
 	{manyTasks, []string{""}, 1, []scenario{listing("10"), listing("1000"), listing("10000")}},
 }
 
-// label is how reports name a scenario in a state.
-func label(sc scenario, st state) string { return sc.name + "@" + st.name }
+// label is how reports name a scenario in a state. A storm has one state only.
+func label(sc scenario, st state) string {
+	if sc.program == storm {
+		return sc.name
+	}
+	return sc.name + "@" + st.name
+}
 
 // Flavors returns the kernels that are measured, in the order of the table's columns.
 func Flavors() []kernel.Flavor { return []kernel.Flavor{kernel.Vanilla, kernel.Release, kernel.Cgroup} }

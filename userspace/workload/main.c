@@ -106,6 +106,19 @@ static int do_mount(char **w)
 	return mount(w[1], w[1], w[2], 0, options);
 }
 
+/*
+ * Mainline's hierarchy lives on, with its subsystems, if it is unmounted while a directory that has been removed still has
+ * something to be freed.
+ */
+static int do_umount(char **w)
+{
+	int i;
+
+	for (i = 0; i < 5; i++)
+		settle();
+	return umount2(w[1], 0);
+}
+
 static int do_set(char **w)
 {
 	return write_file(w[1], w[2], w[3]) && errno != ENOENT ? -1 : 0;
@@ -164,7 +177,7 @@ static int obey(char **w, int n)
 	if (!strcmp(w[0], "mount") && n == 4)
 		return do_mount(w);
 	if (!strcmp(w[0], "umount") && n == 2)
-		return umount2(w[1], 0);
+		return do_umount(w);
 	if (!strcmp(w[0], "mkdir") && n == 2)
 		return mkdir(w[1], 0755);
 	if (!strcmp(w[0], "rmdir") && n == 2)

@@ -30,7 +30,7 @@ void check(struct run *run, int ok, const char *what)
 }
 
 /* Let what the kernel does later, such as freeing after a grace period, be done. An idle machine's time costs nothing. */
-static void settle(void)
+void settle(void)
 {
 	struct timespec quiet = { .tv_nsec = 60000000 };
 
