@@ -25,10 +25,18 @@
 #include <linux/mount.h>
 #include "workload.h"
 
-static char plan[64 << 10], results[256 << 10];
-static int results_len;
+#define PAGE		4096
+#define PLAN_SIZE	(64 << 10)
+#define RESULTS_SIZE	(256 << 10)
 
+/*
+ * In memory that is shared, as fork does not copy that: what a fork costs must not depend on the length of the plan, or on how
+ * much has been measured before.
+ */
+static char *plan, *results;
 static struct report *report;
+
+static int results_len;
 static char *containers[MAX_WORDS];
 static int nr_containers, missing;
 
@@ -36,7 +44,7 @@ static void say(const char *text)
 {
 	int len = strlen(text);
 
-	if (results_len + len > (int)sizeof(results))
+	if (results_len + len > RESULTS_SIZE)
 		return; /* the end will be missing, and that is noticed */
 	memcpy(results + results_len, text, len);
 	results_len += len;
@@ -67,11 +75,10 @@ static int has_subsystem(const char *listing, const char *name)
 /* Copy those of a comma list to kept that the kernel has. Returns how many there are. */
 static int keep_subsystems(char *list, char *kept, size_t room)
 {
-	static char listing[4096];
+	char *name, *comma, *listing = shared(PAGE);
 	int n, count = 0, fd = open("/proc/containers", O_RDONLY);
-	char *name, *comma;
 
-	n = fd < 0 ? 0 : read(fd, listing, sizeof(listing) - 1);
+	n = fd < 0 ? 0 : read(fd, listing, PAGE - 1);
 	listing[n < 0 ? 0 : n] = '\0';
 	close(fd);
 	*kept = '\0';
@@ -85,6 +92,7 @@ static int keep_subsystems(char *list, char *kept, size_t room)
 			strlcat(kept, ",", room);
 		strlcat(kept, name, room);
 	}
+	munmap(listing, PAGE);
 	return count;
 }
 
@@ -245,6 +253,18 @@ static void follow(char *text)
 	say("\nend\n");
 }
 
+/* For the same reason no page comes later to what a fork copies: neither of data, nor of the stack. */
+static void touch_memory(void)
+{
+	extern char __bss_start[], _end[];
+	volatile char stack[3 * PAGE], *p;
+
+	for (p = __bss_start; p < _end; p += PAGE)
+		*p = 0;
+	for (p = stack; p < stack + sizeof(stack); p += PAGE)
+		*p = 0;
+}
+
 int main(void)
 {
 	char *agent[] = { "/init", NULL };
@@ -254,11 +274,14 @@ int main(void)
 	if (getpid() != 1)
 		return 0;
 
-	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	touch_memory();
+	report = shared(sizeof(*report));
+	plan = shared(PLAN_SIZE);
+	results = shared(RESULTS_SIZE);
 	mkdir("/proc", 0555);
 	mount("proc", "/proc", "proc", 0, NULL);
 	fd = open("/plan", O_RDONLY);
-	if (fd < 0 || read(fd, plan, sizeof(plan) - 1) < 0)
+	if (fd < 0 || read(fd, plan, PLAN_SIZE - 1) < 0)
 		fail(0, "/plan");
 	else
 		follow(plan);

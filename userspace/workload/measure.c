@@ -5,6 +5,8 @@
 #include <linux/time.h>
 #include "workload.h"
 
+#define TIMER_LIST_SIZE	(64 << 10)
+
 /* Nanoseconds since boot. */
 unsigned long now(void)
 {
@@ -37,19 +39,28 @@ void settle(void)
 	my_syscall2(__NR_nanosleep, &quiet, NULL);
 }
 
+/* Memory that fork does not copy. */
+void *shared(unsigned long size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 /* How long the processor has been idle, in nanoseconds. Only this file tells it so exactly. */
 static unsigned long idle_time(struct run *run)
 {
 	static const char field[] = ".idle_sleeptime :";
-	static char text[64 << 10];
+	static char *text;
 	int n, len = 0, fd = open("/proc/timer_list", O_RDONLY);
-	char *line = text;
+	char *line;
 
+	if (!text)
+		text = shared(TIMER_LIST_SIZE);
 	check(run, fd >= 0, "/proc/timer_list");
-	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+	while ((n = read(fd, text + len, TIMER_LIST_SIZE - 1 - len)) > 0)
 		len += n;
 	close(fd);
 	text[len] = '\0';
+	line = text;
 	while (line && strncmp(line, field, sizeof(field) - 1)) {
 		line = strchr(line, '\n');
 		while (line && (*line == '\n' || *line == ' '))

@@ -46,6 +46,7 @@ extern const struct scenario process_scenarios[], file_scenarios[], tick_scenari
 /* measure.c */
 unsigned long now(void);
 void settle(void);
+void *shared(unsigned long size);
 void measure(struct run *run, void (*operation)(void), int operations_per_round);
 void check(struct run *run, int ok, const char *what);
 void run_scenario(const struct scenario *scenario, struct run *run, char **containers, int nr_containers);
