@@ -1,5 +1,5 @@
-// Package bench measures what process containers cost: the same operations in the patched kernel, in the unpatched one, and in the
-// one with mainline's cgroups.
+// Package bench measures what process containers cost: the same operations in the patched kernel, in the unpatched one, and in
+// the one with mainline's cgroups.
 //
 // The emulator counts instructions, and nothing but the workload runs in the guest, so two runs of a kernel give the same digits
 // on any host, whatever else it does. Measure checks that.
@@ -30,8 +30,9 @@ const limit = 15 * time.Minute
 // memory is enough for the scenario with 10,000 tasks.
 const memory = "1G"
 
-// exact makes the emulator count instructions: a nanosecond of the guest is one instruction, and nothing in it comes from the host.
-// That includes the answers of the virtio port's device, which would otherwise come when the emulator's main loop has its turn.
+// exact makes the emulator count instructions: a nanosecond of the guest is one instruction, and nothing in it comes from the
+// host. That includes the answers of the virtio port's device, which would otherwise come when the emulator's main loop has its
+// turn.
 var exact = []string{"-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm",
 	"-global", "virtio-serial-pci.ioeventfd=off"}
 
@@ -62,8 +63,8 @@ type bench struct {
 	program string // the workload
 }
 
-// Measure builds the kernels of a machine, and measures those scenarios in each whose names match, twice. It returns the result of
-// the first run, and where the second differed. Cancelling ctx ends the guest.
+// Measure builds the kernels of a machine, and measures those scenarios in each whose names match, twice. It returns the result
+// of the first run, and where the second differed. Cancelling ctx ends the guest.
 func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *regexp.Regexp) (Result, []Drift, error) {
 	b, err := prepare(ctx, lab, m, match)
 	if err != nil {

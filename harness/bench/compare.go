@@ -11,7 +11,8 @@ import (
 	"gpc/harness/kernel"
 )
 
-// What a scenario may become dearer by without anybody asking: instructions for each operation, or a part of its cost, whichever is more.
+// What a scenario may become dearer by without anybody asking: instructions for each operation, or a part of its cost, whichever
+// is more.
 const (
 	toleranceInstructions = 30
 	tolerancePart         = 0.001
@@ -54,8 +55,8 @@ func Compare(before, after *Report) []Comparison {
 	return all
 }
 
-// conditions says what else than the patches differs between two results. The configuration of vanilla is that of all kernels but for
-// what they measure.
+// conditions says what else than the patches differs between two results. The configuration of vanilla is that of all kernels
+// but for what they measure.
 func (r Result) conditions(now Result) []string {
 	var differs []string
 	for _, c := range []struct{ name, before, now string }{

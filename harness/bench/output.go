@@ -16,7 +16,8 @@ type measurement struct {
 	subsystems map[string][]string
 }
 
-// parse reads the workload's results; userspace/workload/main.c tells what the lines mean. What is cut off or in error is an error.
+// parse reads the workload's results; userspace/workload/plan.c tells what the lines mean. What is cut off or in error is an
+// error.
 func parse(text string) (measurement, error) {
 	m := measurement{costs: map[string]Cost{}, subsystems: map[string][]string{}}
 	var failed string

@@ -42,15 +42,15 @@ func options(f kernel.Flavor, subsystems string, n int) (filesystem, list string
 	return filesystem, strings.Join(names, ",")
 }
 
-// The kernel keeps tasks by number in a tree that has one level more above 4096, and fork is dearer there. So numbers stay below, but
-// where more are needed.
+// The kernel keeps tasks by number in a tree that has one level more above 4096, and fork is dearer there. So numbers stay
+// below, but where more are needed.
 const (
 	fewPids  = 4000
 	manyPids = 32768
 )
 
-// plan returns what the workload is to do in a kernel, with those scenarios whose labels match. userspace/workload/main.c tells what
-// the lines mean.
+// plan returns what the workload is to do in a kernel, with those scenarios whose labels match. userspace/workload/plan.c tells
+// what the lines mean.
 func plan(f kernel.Flavor, match *regexp.Regexp) string {
 	var b strings.Builder
 	for _, st := range states {

@@ -11,7 +11,8 @@ import (
 	"gpc/harness/kernel"
 )
 
-// Report is the raw result of a benchmark. It says nothing of the day and the host it was made on: the same inputs give the same bytes.
+// Report is the raw result of a benchmark. It says nothing of the day and the host it was made on: the same inputs give the same
+// bytes.
 type Report struct {
 	// Machines are the results, one for each architecture.
 	Machines []Result `json:"machines"`

@@ -61,8 +61,8 @@ const trio = "cpuset,cpuacct,numtasks"
 // manyTasks is the state that needs more numbers for tasks than others do.
 const manyTasks = "many"
 
-// states is the whole benchmark. Every kernel goes through it in the same order; one that cannot mount what a state asks for measures
-// it with nothing mounted, so that the others have a figure with the same history to be compared with.
+// states is the whole benchmark. Every kernel goes through it in the same order; one that cannot mount what a state asks for
+// measures it with nothing mounted, so that the others have a figure with the same history to be compared with.
 var states = []state{
 	{"unmounted", nil, 0, []scenario{fork, thread, exec, open, switches, tick}},
 	{"named/root", []string{""}, 0, []scenario{fork, thread}},

@@ -19,8 +19,8 @@ import (
 // storm is the workload's program in which processes fork on several processors at the same time.
 const storm = "storm"
 
-// How storms are measured: in pairs of guests, the second kernel right after the first, with so many processors. Each processor of
-// a storm forks so often in each batch.
+// How storms are measured: in pairs of guests, the second kernel right after the first, with so many processors. Each processor
+// of a storm forks so often in each batch.
 const (
 	stormPairs      = 5
 	stormProcessors = 4
@@ -50,8 +50,8 @@ type Storm struct {
 func (s Storm) Median() float64 { return s.Ratios[len(s.Ratios)/2] }
 
 // MeasureStorms measures those fork storms whose names match on all processors of a machine, by the wall clock: whether what the
-// patches cost grows with the processors. The figures depend on the host and on what else it does; they are ratios for that reason, and
-// no test. There are none if no name matches.
+// patches cost grows with the processors. The figures depend on the host and on what else it does; they are ratios for that
+// reason, and no test. There are none if no name matches.
 func MeasureStorms(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *regexp.Regexp) ([]Storm, error) {
 	st := storms()
 	st.scenarios = slices.DeleteFunc(st.scenarios, func(sc scenario) bool { return !match.MatchString(sc.name) })

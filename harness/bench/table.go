@@ -13,8 +13,8 @@ import (
 // missing stands for a figure that there is none of.
 const missing = "-"
 
-// WriteTable writes the costs of one operation in each scenario, what that is above vanilla, and how ours compares with mainline's: the
-// ratio of what they add to vanilla, or of the whole where vanilla cannot do the operation.
+// WriteTable writes the costs of one operation in each scenario, what that is above vanilla, and how ours compares with
+// mainline's: the ratio of what they add to vanilla, or of the whole where vanilla cannot do the operation.
 func (r Result) WriteTable(w io.Writer) error {
 	t := newTable(r.Machine, "vanilla", "release", "cgroup", "release above", "cgroup above", "ours/theirs", "spread")
 	for _, s := range r.Scenarios {

@@ -16,7 +16,7 @@ unsigned long now(void)
 	return t.tv_sec * 1000000000UL + t.tv_nsec;
 }
 
-static void fail(struct run *run, const char *what)
+static void note_failure(struct run *run, const char *what)
 {
 	run->report->error = errno;
 	strlcpy(run->report->failed, what, sizeof(run->report->failed));
@@ -27,7 +27,7 @@ void check(struct run *run, int ok, const char *what)
 {
 	if (ok)
 		return;
-	fail(run, what);
+	note_failure(run, what);
 	exit(1);
 }
 
@@ -122,11 +122,11 @@ void run_scenario(const struct scenario *scenario, struct run *run, char **conta
 		exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-		fail(run, "fork or waitpid");
+		note_failure(run, "fork or waitpid");
 		return;
 	}
 	if (status && !*run->report->failed)
-		fail(run, "the scenario's process died");
+		note_failure(run, "the scenario's process died");
 	/* Its children are ours now. */
 	kill(-pid, SIGKILL);
 	while (waitpid(-1, &status, 0) > 0)

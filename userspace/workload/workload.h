@@ -1,7 +1,8 @@
 /*
  * What the files of the workload share.
  *
- *   main.c	 follows the plan that the host has laid beside it
+ *   main.c	 the first process, and what it hands to the host
+ *   plan.c	 follows the plan that the host has laid beside it
  *   measure.c	 runs one scenario in a process of its own and takes the time
  *   processes.c scenarios that make processes and threads, or switch between them
  *   files.c	 scenarios that open, list, make and move
@@ -11,6 +12,7 @@
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
+#define PAGE		4096
 #define MAX_WORDS	12
 #define MAX_BATCHES	64
 
@@ -42,6 +44,15 @@ struct scenario {
 };
 
 extern const struct scenario process_scenarios[], file_scenarios[], tick_scenarios[];
+
+/* main.c */
+extern struct report *report;
+void say(const char *text);
+void say_number(long number);
+
+/* plan.c */
+void follow(char *text);
+void fail(int number, const char *command);
 
 /* measure.c */
 unsigned long now(void);

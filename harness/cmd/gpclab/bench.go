@@ -24,15 +24,17 @@ func newBenchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Count the instructions that fork, exit and the rest cost, beside mainline's cgroups",
-		Long: `Count the instructions that fork, exit and the rest cost in three kernels of the same source: vanilla, release, and cgroup with
-mainline's cgroup v1. docs/performance.md tells how, and what the scenarios are.
+		Long: `Count the instructions that fork, exit and the rest cost in three kernels of the same source: vanilla, release, and
+cgroup with mainline's cgroup v1. docs/performance.md tells how, and what the scenarios are.
 
-The emulator counts instructions, so the figures depend neither on the host nor on what else it does. Each kernel is measured twice;
-the exit status is 1 where a digit differs. Fork storms on several processors follow, by the clock: those are ratios, and no test.
+The emulator counts instructions, so the figures depend neither on the host nor on what else it does. Each kernel is
+measured twice; the exit status is 1 where a digit differs. Fork storms on several processors follow, by the clock:
+those are ratios, and no test.
 
-With --compare the result is held against an earlier one, which --json has written. If both are of the same Linux, compiler, emulator
-and workload, a scenario that has become dearer by more than 30 instructions, or by 0.1 % if that is more, makes the exit status 1.
-Another --scenario is another workload: what was measured before has left its traces in the kernel.`,
+With --compare the result is held against an earlier one, which --json has written. If both are of the same Linux,
+compiler, emulator and workload, a scenario that has become dearer by more than 30 instructions, or by 0.1 % if that is
+more, makes the exit status 1. Another --scenario is another workload: what was measured before has left its traces in
+the kernel.`,
 		Example: `  gpclab bench --arch x86_64 --scenario '^(fork|thread)@'
   gpclab bench --scenario storm
   gpclab bench --json result.json --svg result.svg`,
