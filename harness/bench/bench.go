@@ -63,33 +63,57 @@ type bench struct {
 	program string // the workload
 }
 
-// Measure builds the kernels of a machine, and measures those scenarios in each whose names match, twice. It returns the result
-// of the first run, and where the second differed. Cancelling ctx ends the guest.
+// Measure builds the kernels of a machine, and measures those scenarios in each whose names match, until two runs have given
+// the same digits. It returns the result, and where the digits of two runs differed if no two of mostRuns agree. Cancelling ctx
+// ends the guest.
 func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *regexp.Regexp) (Result, []Drift, error) {
 	b, err := prepare(ctx, lab, m, match)
 	if err != nil {
 		return Result{}, nil, err
 	}
 	result, err := b.describe(ctx)
-	if err != nil {
-		return Result{}, nil, err
+	if err != nil || len(result.Scenarios) == 0 { // a pattern for storms only
+		return result, nil, err
 	}
 	var drifts []Drift
 	for _, f := range Flavors() {
-		if len(result.Scenarios) == 0 {
-			break // a pattern for storms only
+		run := func(n int) (measurement, error) { return b.measureExactly(ctx, f, n) }
+		agreed, differ, err := agree(f, run)
+		if err != nil {
+			return Result{}, nil, err
 		}
-		var runs [2]measurement
-		for i := range runs {
-			if runs[i], err = b.measureExactly(ctx, f, i+1); err != nil {
-				return Result{}, nil, err
-			}
-		}
-		result.add(f, runs[0])
-		drifts = append(drifts, compareRuns(f, runs[0], runs[1])...)
+		result.add(f, agreed)
+		drifts = append(drifts, differ...)
 	}
 	result.prune()
 	return result, drifts, nil
+}
+
+// mostRuns is how often a kernel is measured where the first two runs differ. The emulator's own threads race on a host that is
+// busy: seldom, a timer interrupt is an instruction late.
+const mostRuns = 3
+
+// agree measures until two runs have the same digits, and returns those; otherwise the first run, and where the second differs.
+// A run that nobody agrees with is told of on standard error.
+func agree(f kernel.Flavor, run func(n int) (measurement, error)) (measurement, []Drift, error) {
+	var runs []measurement
+	for n := 1; n <= mostRuns; n++ {
+		latest, err := run(n)
+		if err != nil {
+			return measurement{}, nil, err
+		}
+		for _, earlier := range runs {
+			if len(compareRuns(f, earlier, latest)) == 0 {
+				return latest, nil, nil
+			}
+		}
+		if len(runs) == 1 {
+			differ := compareRuns(f, runs[0], latest)
+			fmt.Fprintf(os.Stderr, "two runs differ in %d scenarios, first %v; measure once more\n", len(differ), differ[0])
+		}
+		runs = append(runs, latest)
+	}
+	return runs[0], compareRuns(f, runs[0], runs[1]), nil
 }
 
 // prepare builds all that guests need.

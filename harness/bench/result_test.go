@@ -64,6 +64,28 @@ func TestCompareRuns(t *testing.T) {
 	}
 }
 
+func TestAgree(t *testing.T) {
+	for _, tt := range []struct {
+		costs             []int64 // of each run
+		runs, want, drift int
+	}{
+		{[]int64{5, 5, 6}, 2, 5, 0},
+		{[]int64{5, 6, 5}, 3, 5, 0},
+		{[]int64{5, 6, 6}, 3, 6, 0},
+		{[]int64{5, 6, 7}, 3, 5, 1},
+	} {
+		runs := 0
+		got, drifts, err := agree(kernel.Release, func(n int) (measurement, error) {
+			runs = n
+			return measurement{order: []string{"a"}, costs: map[string]Cost{"a": cost(tt.costs[n-1])}}, nil
+		})
+		if err != nil || runs != tt.runs || got.costs["a"].Mean() != float64(tt.want) || len(drifts) != tt.drift {
+			t.Errorf("%v: %d runs, cost %v, %v, %v; want %d runs, cost %d, %d drifts", tt.costs, runs, got.costs["a"].Mean(), drifts, err,
+				tt.runs, tt.want, tt.drift)
+		}
+	}
+}
+
 func TestSaveAndLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "result.json")
 	report := &Report{Machines: []Result{sample(1050)}}

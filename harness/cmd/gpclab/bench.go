@@ -28,8 +28,8 @@ func newBenchCommand() *cobra.Command {
 cgroup with mainline's cgroup v1. docs/performance.md tells how, and what the scenarios are.
 
 The emulator counts instructions, so the figures depend neither on the host nor on what else it does. Each kernel is
-measured twice; the exit status is 1 where a digit differs. Fork storms on several processors follow, by the clock:
-those are ratios, and no test.
+measured twice, and once more where a digit differs; the exit status is 1 if no two runs are the same. Fork storms on
+several processors follow, by the clock: those are ratios, and no test.
 
 With --compare the result is held against an earlier one, which --json has written. If both are of the same Linux,
 compiler, emulator and workload, a scenario that has become dearer by more than 30 instructions, or by 0.1 % if that is
