@@ -13,7 +13,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 .PHONY: help
 help: ## list the targets
 	@echo "Process containers on Linux 6.12: build, boot, test. Each target does all it needs, from nothing."
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "V=1 shows the output of all steps. LINUX_SRC=PATH builds from another tarball or tree of Linux 6.12."
 	@echo "$(GPCLAB) --help tells of everything else."
 
@@ -45,6 +45,18 @@ test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of
 .PHONY: mutants
 mutants: $(GPCLAB) ## prove that the regression can fail: break the kernel on purpose, a promise at a time
 	@$(GPCLAB) mutants
+
+# build/bench has what was measured, docs/performance.json what it is compared with.
+.PHONY: bench
+bench: $(GPCLAB) ## count the instructions of fork, exit and the rest, beside mainline's cgroups
+	@mkdir -p build/bench
+	@$(GPCLAB) bench --json build/bench/result.json --svg build/bench/result.svg
+	@echo "build/bench has result.json and result.svg"
+
+# Storms, the scenarios without an @, are no test.
+.PHONY: bench-check
+bench-check: $(GPCLAB) ## the same, and compare: fails where something has become dearer
+	@$(GPCLAB) bench --scenario @ --compare docs/performance.json
 
 .PHONY: patches
 patches: $(GPCLAB) ## write the series for 'git am' to build/patches

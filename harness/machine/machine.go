@@ -34,6 +34,8 @@ type Machine struct {
 	// Args are the emulator's arguments that describe the machine without its processors, memory, kernel,
 	// and devices common to all.
 	Args []string
+	// Exact are further arguments where the emulator counts instructions: a processor without anything that depends on the host.
+	Exact []string
 	// ParallelSince is the first version of QEMU (major, minor) whose emulation may run each processor in a thread of
 	// its own; zero for any.
 	ParallelSince [2]int

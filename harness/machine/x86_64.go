@@ -12,7 +12,8 @@ var x86_64 = Machine{
 
 	QEMU: "qemu-system-x86_64",
 	// pvpanic turns a kernel panic into the QMP event GUEST_PANICKED.
-	Args: []string{"-M", "q35", "-device", "pvpanic-pci"},
+	Args:  []string{"-M", "q35", "-device", "pvpanic-pci"},
+	Exact: []string{"-cpu", "qemu64,+x2apic"},
 	// Before 8.1 QEMU could keep translated code that another processor had changed meanwhile. x86 kernels patch their
 	// code through a breakpoint, and one boot in ten met a stale breakpoint and died of it.
 	ParallelSince: [2]int{8, 1},

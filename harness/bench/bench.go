@@ -1,0 +1,189 @@
+// Package bench measures what process containers cost: the same operations in the patched kernel, in the unpatched one, and in
+// the one with mainline's cgroups.
+//
+// The emulator counts instructions, and nothing but the workload runs in the guest, so two runs of a kernel give the same digits
+// on any host, whatever else it does. Measure checks that.
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"gpc/harness/complaint"
+	"gpc/harness/guest"
+	"gpc/harness/initramfs"
+	"gpc/harness/kernel"
+	"gpc/harness/machine"
+	"gpc/harness/progress"
+)
+
+// limit is how long a guest may take before it counts as hung.
+const limit = 15 * time.Minute
+
+// memory is enough for the scenario with 10,000 tasks.
+const memory = "1G"
+
+// exact makes the emulator count instructions: a nanosecond of the guest is one instruction, and nothing in it comes from the
+// host. That includes the answers of the virtio port's device, which would otherwise come when the emulator's main loop has its
+// turn.
+var exact = []string{"-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm",
+	"-global", "virtio-serial-pci.ioeventfd=off"}
+
+// exactAppend keeps the kernel from placing things at random, and from writing to the console.
+const exactAppend = "nokaslr norandmaps quiet"
+
+// Drift is a scenario whose two runs in one kernel did not give the same digits.
+type Drift struct {
+	// Label names the scenario, Flavor the kernel.
+	Label  string
+	Flavor kernel.Flavor
+	// First and Second are the costs of one operation, in instructions.
+	First, Second float64
+}
+
+// String says which scenario it is and how far apart its runs are.
+func (d Drift) String() string {
+	return fmt.Sprintf("%s in %s: %.2f in one run, %.2f in the other (%+.2f)", d.Label, d.Flavor, d.First, d.Second, d.Second-d.First)
+}
+
+// bench is one architecture's benchmark.
+type bench struct {
+	lab     *kernel.Lab
+	machine *machine.Machine
+	match   *regexp.Regexp
+	images  map[kernel.Flavor]*kernel.Image
+	base    string // the initramfs
+	program string // the workload
+}
+
+// Measure builds the kernels of a machine, and measures those scenarios in each whose names match, until two runs have given
+// the same digits. It returns the result, and where the digits of two runs differed if no two of mostRuns agree. Cancelling ctx
+// ends the guest.
+func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *regexp.Regexp) (Result, []Drift, error) {
+	b, err := prepare(ctx, lab, m, match)
+	if err != nil {
+		return Result{}, nil, err
+	}
+	result, err := b.describe(ctx)
+	if err != nil || len(result.Scenarios) == 0 { // a pattern for storms only
+		return result, nil, err
+	}
+	var drifts []Drift
+	for _, f := range Flavors() {
+		run := func(n int) (measurement, error) { return b.measureExactly(ctx, f, n) }
+		agreed, differ, err := agree(f, run)
+		if err != nil {
+			return Result{}, nil, err
+		}
+		result.add(f, agreed)
+		drifts = append(drifts, differ...)
+	}
+	result.prune()
+	return result, drifts, nil
+}
+
+// mostRuns is how often a kernel is measured where the first two runs differ. The emulator's own threads race on a host that is
+// busy: seldom, a timer interrupt is an instruction late.
+const mostRuns = 3
+
+// agree measures until two runs have the same digits, and returns those; otherwise the first run, and where the second differs.
+// A run that nobody agrees with is told of on standard error.
+func agree(f kernel.Flavor, run func(n int) (measurement, error)) (measurement, []Drift, error) {
+	var runs []measurement
+	for n := 1; n <= mostRuns; n++ {
+		latest, err := run(n)
+		if err != nil {
+			return measurement{}, nil, err
+		}
+		for _, earlier := range runs {
+			if len(compareRuns(f, earlier, latest)) == 0 {
+				return latest, nil, nil
+			}
+		}
+		if len(runs) == 1 {
+			differ := compareRuns(f, runs[0], latest)
+			fmt.Fprintf(os.Stderr, "two runs differ in %d scenarios, first %v; measure once more\n", len(differ), differ[0])
+		}
+		runs = append(runs, latest)
+	}
+	return runs[0], compareRuns(f, runs[0], runs[1]), nil
+}
+
+// prepare builds all that guests need.
+func prepare(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *regexp.Regexp) (*bench, error) {
+	b := &bench{lab: lab, machine: m, match: match, images: map[kernel.Flavor]*kernel.Image{}}
+	var err error
+	for _, f := range Flavors() {
+		if b.images[f], err = lab.Build(ctx, m, f); err != nil {
+			return nil, err
+		}
+	}
+	if b.base, err = initramfs.Build(ctx, lab.Root(), lab.BuildDir(), m); err != nil {
+		return nil, err
+	}
+	b.program, err = buildWorkload(ctx, lab, b.images[kernel.Vanilla])
+	return b, err
+}
+
+// measureExactly counts instructions in a kernel for the n-th time.
+func (b *bench) measureExactly(ctx context.Context, f kernel.Flavor, n int) (measurement, error) {
+	config := guest.Config{SMP: 1, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...)}
+	return b.measure(ctx, f, fmt.Sprintf("run %d", n), plan(f, b.match), config)
+}
+
+// measure lets the workload follow a plan in a kernel, in a guest as config says. run is what progress calls it.
+func (b *bench) measure(ctx context.Context, f kernel.Flavor, run, plan string, config guest.Config) (measurement, error) {
+	step := progress.Start(fmt.Sprintf("measure the %s kernel on %s, %s", f, b.machine.Name, run), 0)
+	out, err := b.boot(ctx, b.images[f], plan, config)
+	step.Done(err)
+	if err != nil {
+		return measurement{}, fmt.Errorf("the %s kernel on %s: %w", f, b.machine.Name, err)
+	}
+	m, err := parse(out)
+	if err != nil {
+		return m, fmt.Errorf("the %s kernel on %s: %w", f, b.machine.Name, err)
+	}
+	return m, nil
+}
+
+// boot boots a kernel with the workload as its first process, in a guest as config says, and returns the workload's results. The
+// workload becomes the guest's agent in the end, so the job is to print what it has left.
+func (b *bench) boot(ctx context.Context, image *kernel.Image, plan string, config guest.Config) (string, error) {
+	files, err := overlay(b.program, plan)
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(files)
+	config.Kernel, config.Initramfs, config.Files = image, b.base, []string{files}
+	config.Timeout, config.LogDir = limit, filepath.Join(b.lab.BuildDir(), "log")
+	var stdout, stderr bytes.Buffer
+	result, err := guest.Run(ctx, config, guest.Job{Argv: []string{"cat", "/results"}, Stdout: &stdout, Stderr: &stderr, Bare: true})
+	switch {
+	case err != nil:
+		return "", err
+	case len(result.Complaints) > 0:
+		return "", fmt.Errorf("the kernel complained; the whole console is in %s\n%s", result.ConsoleLog, complaint.Join(result.Complaints))
+	case result.ExitStatus != 0:
+		return "", fmt.Errorf("no results of the workload: %s", strings.TrimSpace(stderr.String()))
+	}
+	return stdout.String(), nil
+}
+
+// compareRuns returns the scenarios whose digits differ.
+func compareRuns(f kernel.Flavor, first, second measurement) []Drift {
+	var drifts []Drift
+	for _, label := range first.order {
+		a, b := first.costs[label], second.costs[label]
+		if !slices.Equal(a.Batches, b.Batches) {
+			drifts = append(drifts, Drift{label, f, a.Mean(), b.Mean()})
+		}
+	}
+	return drifts
+}

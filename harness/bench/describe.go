@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gpc/harness/kernel"
+)
+
+// describe returns a result that tells what will be measured with.
+func (b *bench) describe(ctx context.Context) (Result, error) {
+	result := Result{Machine: b.machine.Name, Linux: b.images[kernel.Vanilla].Release,
+		Configs: map[kernel.Flavor]string{}, Subsystems: map[kernel.Flavor]map[string][]string{}}
+	for _, name := range labels(b.match) {
+		result.Scenarios = append(result.Scenarios, Scenario{Name: name, Costs: map[kernel.Flavor]Cost{}})
+	}
+	program, err := os.ReadFile(b.program)
+	if err != nil {
+		return result, err
+	}
+	inputs := []string{string(program)}
+	for _, f := range Flavors() {
+		config, err := os.ReadFile(filepath.Join(b.images[f].Dir, ".config"))
+		if err != nil {
+			return result, err
+		}
+		result.Configs[f] = sum(string(config))
+		inputs = append(inputs, plan(f, b.match))
+	}
+	result.Workload = sum(inputs...)
+	if result.Compiler, err = version(ctx, b.machine.CrossCompile+"gcc"); err != nil {
+		return result, err
+	}
+	result.QEMU, err = version(ctx, b.machine.QEMU)
+	return result, err
+}
+
+// version is the first line of what a program says about itself.
+func version(ctx context.Context, program string) (string, error) {
+	out, err := osexec.CommandContext(ctx, program, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s --version: %w", program, err)
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line, nil
+}
+
+// sum identifies texts, with few enough digits to be read.
+func sum(texts ...string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(texts, "\x00"))))[:16]
+}
+
+// add adds what was measured in a kernel.
+func (r *Result) add(f kernel.Flavor, m measurement) {
+	r.Subsystems[f] = m.subsystems
+	for i := range r.Scenarios {
+		if cost, ok := m.costs[r.Scenarios[i].Name]; ok {
+			r.Scenarios[i].Costs[f] = cost
+		}
+	}
+}
+
+// prune leaves out what no patched kernel could do: the subsystem may be missing.
+func (r *Result) prune() {
+	r.Scenarios = slices.DeleteFunc(r.Scenarios, func(s Scenario) bool {
+		_, measured := s.Costs[kernel.Release]
+		return !measured
+	})
+}

@@ -1,0 +1,170 @@
+package bench
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"gpc/harness/kernel"
+)
+
+// peers are mainline's names of subsystems that it calls otherwise; empty where it has nothing like it.
+var peers = map[string]string{"numtasks": "pids", "bc": "", "ns": ""}
+
+// options returns the filesystem and the mount options with which a kernel mounts a hierarchy, the n-th of a state. An empty
+// filesystem says that the kernel has nothing like it.
+func options(f kernel.Flavor, subsystems string, n int) (filesystem, list string) {
+	switch {
+	case f == kernel.Vanilla:
+		return "", ""
+	case f == kernel.Cgroup:
+		filesystem = "cgroup"
+	default:
+		filesystem = "container"
+	}
+	if subsystems == "" {
+		return filesystem, fmt.Sprintf("none,name=h%d", n)
+	}
+	if f != kernel.Cgroup {
+		return filesystem, subsystems
+	}
+	var names []string
+	for _, name := range strings.Split(subsystems, ",") {
+		peer, differs := peers[name]
+		if !differs {
+			peer = name
+		}
+		if peer == "" {
+			return "", ""
+		}
+		names = append(names, peer)
+	}
+	return filesystem, strings.Join(names, ",")
+}
+
+// The kernel keeps tasks by number in a tree that has one level more above 4096, and fork is dearer there. So numbers stay
+// below, but where more are needed.
+const (
+	fewPids  = 4000
+	manyPids = 32768
+)
+
+// plan returns what the workload is to do in a kernel, with those scenarios whose labels match. userspace/workload/plan.c tells
+// what the lines mean.
+func plan(f kernel.Flavor, match *regexp.Regexp) string {
+	var b strings.Builder
+	for _, st := range states {
+		var wanted []scenario
+		for _, sc := range st.scenarios {
+			if match.MatchString(label(sc, st)) {
+				wanted = append(wanted, sc)
+			}
+		}
+		if len(wanted) > 0 {
+			st.scenarios = wanted
+			st.write(&b, f, 1)
+		}
+	}
+	return b.String()
+}
+
+// labels returns the names of the scenarios that match, in the order in which they are measured.
+func labels(match *regexp.Regexp) []string {
+	var names []string
+	for _, st := range states {
+		for _, sc := range st.scenarios {
+			if name := label(sc, st); match.MatchString(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// Matches reports whether there is a scenario whose name matches, storms included.
+func Matches(match *regexp.Regexp) bool {
+	for _, sc := range storms().scenarios {
+		if match.MatchString(sc.name) {
+			return true
+		}
+	}
+	return len(labels(match)) > 0
+}
+
+// write writes the plan of one state, on a machine with so many processors.
+func (st state) write(b *strings.Builder, f kernel.Flavor, processors int) {
+	pids := fewPids
+	if st.name == manyTasks {
+		pids = manyPids
+	}
+	fmt.Fprintf(b, "state %s\nset /proc/sys/kernel pid_max %d\nset /proc/sys/kernel threads-max %d\n", st.name, pids, manyPids)
+	var undo []string
+	mounted := false
+	for i, subsystems := range st.hierarchies {
+		filesystem, list := options(f, subsystems, i+1)
+		if filesystem == "" {
+			continue
+		}
+		mounted = true
+		top := fmt.Sprintf("/h%d", i+1)
+		fmt.Fprintf(b, "mount %s %s %s\n", top, filesystem, list)
+		undo = append(undo, "umount "+top)
+		for _, dir := range st.containers(top) {
+			makeContainer(b, dir, subsystems, processors)
+			undo = append(undo, "rmdir "+dir)
+		}
+		fmt.Fprintf(b, "enter %s\n", inside(top, st.depth))
+	}
+	for _, sc := range st.scenarios {
+		if mounted || !sc.needsHierarchy() {
+			sc.write(b, label(sc, st), st.depth)
+		}
+	}
+	for i := len(undo) - 1; i >= 0; i-- {
+		fmt.Fprintln(b, undo[i])
+	}
+}
+
+// containers returns the containers of a hierarchy, parents first: a line as deep as the state is, and a sibling of its end.
+func (st state) containers(top string) []string {
+	if st.depth == 0 {
+		return nil
+	}
+	var dirs []string
+	for depth := 1; depth <= st.depth; depth++ {
+		dirs = append(dirs, inside(top, depth))
+	}
+	return append(dirs, sibling(top, st.depth))
+}
+
+// inside is the container at a depth of a hierarchy, and sibling the one beside it.
+func inside(top string, depth int) string { return top + strings.Repeat("/a", depth) }
+
+func sibling(top string, depth int) string { return inside(top, depth-1) + "/b" }
+
+// makeContainer makes a container that can take tasks: a cpuset is empty at first.
+func makeContainer(b *strings.Builder, dir, subsystems string, processors int) {
+	fmt.Fprintf(b, "mkdir %s\n", dir)
+	if strings.Contains(subsystems, "cpuset") {
+		fmt.Fprintf(b, "set %s cpuset.cpus 0-%d\nset %s cpuset.mems 0\n", dir, processors-1, dir)
+	}
+}
+
+// write writes the line that measures a scenario under a name. Its containers are those of the first hierarchy, so deep.
+func (sc scenario) write(b *strings.Builder, name string, depth int) {
+	program := sc.program
+	if program == "" {
+		program = sc.name
+	}
+	fmt.Fprintf(b, "run %s %s %d %d", name, program, batches, sc.rounds)
+	for _, arg := range sc.args {
+		switch arg {
+		case here:
+			arg = inside("/h1", depth)
+		case other:
+			arg = sibling("/h1", depth)
+		}
+		b.WriteString(" " + arg)
+	}
+	b.WriteString("\n")
+}

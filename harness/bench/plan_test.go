@@ -1,0 +1,112 @@
+package bench
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"gpc/harness/kernel"
+)
+
+// everything matches all scenarios.
+var everything = regexp.MustCompile("")
+
+func TestWriteState(t *testing.T) {
+	st := state{"trio/2", []string{trio, ""}, 2, []scenario{fork, move}}
+	for f, want := range map[kernel.Flavor]string{
+		kernel.Vanilla: `state trio/2
+set /proc/sys/kernel pid_max 4000
+set /proc/sys/kernel threads-max 32768
+run fork@trio/2 fork 6 100
+`,
+		kernel.Cgroup: `state trio/2
+set /proc/sys/kernel pid_max 4000
+set /proc/sys/kernel threads-max 32768
+mount /h1 cgroup cpuset,cpuacct,pids
+mkdir /h1/a
+set /h1/a cpuset.cpus 0-3
+set /h1/a cpuset.mems 0
+mkdir /h1/a/a
+set /h1/a/a cpuset.cpus 0-3
+set /h1/a/a cpuset.mems 0
+mkdir /h1/a/b
+set /h1/a/b cpuset.cpus 0-3
+set /h1/a/b cpuset.mems 0
+enter /h1/a/a
+mount /h2 cgroup none,name=h2
+mkdir /h2/a
+mkdir /h2/a/a
+mkdir /h2/a/b
+enter /h2/a/a
+run fork@trio/2 fork 6 100
+run move@trio/2 move 6 50 /h1/a/a /h1/a/b
+rmdir /h2/a/b
+rmdir /h2/a/a
+rmdir /h2/a
+umount /h2
+rmdir /h1/a/b
+rmdir /h1/a/a
+rmdir /h1/a
+umount /h1
+`,
+	} {
+		var b strings.Builder
+		if st.write(&b, f, 4); b.String() != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", f, &b, want)
+		}
+	}
+	var b strings.Builder
+	if st.write(&b, kernel.Release, 1); !strings.Contains(b.String(), "mount /h1 container cpuset,cpuacct,numtasks\n") {
+		t.Errorf("release: got\n%s", &b)
+	}
+}
+
+// TestPlanLeavesOut checks states that a kernel cannot have and scenarios that nobody wants.
+func TestPlanLeavesOut(t *testing.T) {
+	if p := plan(kernel.Cgroup, regexp.MustCompile("@bc")); strings.Contains(p, "mount") || !strings.Contains(p, "run open@bc/1") {
+		t.Errorf("mainline has no bc, but its figures with nothing mounted are wanted: got\n%s", p)
+	}
+	if p := plan(kernel.Vanilla, everything); strings.Contains(p, "mount ") || strings.Contains(p, " move ") {
+		t.Errorf("vanilla has nothing to mount: got\n%s", p)
+	}
+	p := plan(kernel.Release, regexp.MustCompile("^fork@named/1$"))
+	if strings.Count(p, "\nrun ") != 1 || strings.Count(p, "state ") != 1 {
+		t.Errorf("one scenario is wanted: got\n%s", p)
+	}
+}
+
+// TestSameHistory checks that what all kernels can do comes in the same order in all of them.
+func TestSameHistory(t *testing.T) {
+	runs := func(f kernel.Flavor) (lines []string) {
+		for line := range strings.Lines(plan(f, everything)) {
+			if strings.HasPrefix(line, "run ") && !strings.Contains(line, "/h1") {
+				lines = append(lines, line)
+			}
+		}
+		return lines
+	}
+	for _, f := range Flavors()[1:] {
+		if !slices.Equal(runs(f), runs(kernel.Vanilla)) {
+			t.Errorf("%s goes another way than vanilla", f)
+		}
+	}
+}
+
+func TestLabelsAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, name := range labels(everything) {
+		if seen[name] {
+			t.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for pattern, want := range map[string]bool{"": true, "fork@": true, "^storm-4$": true, "nonesuch": false} {
+		if got := Matches(regexp.MustCompile(pattern)); got != want {
+			t.Errorf("%q: %v, want %v", pattern, got, want)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+
+	"gpc/harness/kernel"
+)
+
+// The workload's source, what it is called in the guest, and the file that tells it what to do.
+const (
+	workloadDir = "userspace/workload"
+	initName    = "init"
+	planName    = "plan"
+)
+
+// buildWorkload compiles the workload with the compiler of image, a vanilla kernel, and that kernel's own small library. It
+// returns the path of the program.
+func buildWorkload(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (string, error) {
+	headers, err := lab.Headers(ctx, image)
+	if err != nil {
+		return "", err
+	}
+	sources, err := filepath.Glob(filepath.Join(lab.Root(), workloadDir, "*.c"))
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(lab.BuildDir(), "bench", image.Machine.Name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "workload")
+	args := append([]string{"-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-no-pie", "-fno-pic",
+		"-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-s",
+		"-isystem", headers, "-include", filepath.Join(image.Source, "tools/include/nolibc/nolibc.h"), "-o", program},
+		append(sources, "-lgcc")...)
+	compiler := image.Machine.CrossCompile + "gcc"
+	if out, err := osexec.CommandContext(ctx, compiler, args...).CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", fmt.Errorf("compiling the workload with %s: %w\n%s", compiler, err, out)
+	}
+	return program, nil
+}
+
+// overlay makes a directory to be laid over a guest's root: the workload in place of the first process, and its plan. The caller
+// removes it.
+func overlay(program, plan string) (string, error) {
+	dir, err := os.MkdirTemp("", "gpc-bench-")
+	if err != nil {
+		return "", err
+	}
+	if err = os.WriteFile(filepath.Join(dir, planName), []byte(plan), 0o644); err == nil {
+		var content []byte
+		if content, err = os.ReadFile(program); err == nil {
+			err = os.WriteFile(filepath.Join(dir, initName), content, 0o755)
+		}
+	}
+	if err != nil {
+		os.RemoveAll(dir)
+		return "", err
+	}
+	return dir, nil
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gpc/harness/bench"
+	"gpc/harness/kernel"
+	"gpc/harness/machine"
+)
+
+// benchFlags are what a user may say to gpclab bench.
+type benchFlags struct {
+	arch, scenario, json, svg, compare string
+}
+
+func newBenchCommand() *cobra.Command {
+	var flags benchFlags
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Count the instructions that fork, exit and the rest cost, beside mainline's cgroups",
+		Long: `Count the instructions that fork, exit and the rest cost in three kernels of the same source: vanilla, release, and
+cgroup with mainline's cgroup v1. docs/performance.md tells how, and what the scenarios are.
+
+The emulator counts instructions, so the figures depend neither on the host nor on what else it does. Each kernel is
+measured twice, and once more where a digit differs; the exit status is 1 if no two runs are the same. Fork storms on
+several processors follow, by the clock: those are ratios, and no test.
+
+With --compare the result is held against an earlier one, which --json has written. If both are of the same Linux,
+compiler, emulator and workload, a scenario that has become dearer by more than 30 instructions, or by 0.1 % if that is
+more, makes the exit status 1. Another --scenario is another workload: what was measured before has left its traces in
+the kernel.`,
+		Example: `  gpclab bench --arch x86_64 --scenario '^(fork|thread)@'
+  gpclab bench --scenario storm
+  gpclab bench --json result.json --svg result.svg`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runBench(cmd.Context(), cmd.OutOrStdout(), flags) },
+	}
+	cmd.Flags().StringVar(&flags.arch, "arch", "", "measure only this architecture: "+strings.Join(machine.Names(), " or "))
+	cmd.Flags().StringVar(&flags.scenario, "scenario", "", "measure only scenarios whose names match `REGEXP`, such as 'fork@trio'")
+	cmd.Flags().StringVar(&flags.json, "json", "", "write the raw results to `FILE`")
+	cmd.Flags().StringVar(&flags.svg, "svg", "", "draw a chart of what is above vanilla to `FILE`")
+	cmd.Flags().StringVar(&flags.compare, "compare", "", "compare with the results in `FILE`")
+	return cmd
+}
+
+func runBench(ctx context.Context, out io.Writer, flags benchFlags) error {
+	match, machines, before, err := flags.check()
+	if err != nil {
+		return exitError{status: statusUsage, err: err}
+	}
+	lab, err := kernel.OpenLab()
+	if err != nil {
+		return err
+	}
+	report := new(bench.Report)
+	var drifts []bench.Drift
+	for _, m := range machines {
+		result, differs, err := bench.Measure(ctx, lab, m, match)
+		if err != nil {
+			return err
+		}
+		storms, err := bench.MeasureStorms(ctx, lab, m, match)
+		if err != nil {
+			return err
+		}
+		if err := writeTables(out, result, storms); err != nil {
+			return err
+		}
+		report.Machines = append(report.Machines, result)
+		drifts = append(drifts, differs...)
+	}
+	if err := flags.save(report); err != nil {
+		return err
+	}
+	if before != nil {
+		err = writeComparison(out, bench.Compare(before, report))
+	}
+	if differ := sameDigits(drifts); differ != nil {
+		return differ
+	}
+	return err
+}
+
+// check turns the flags into what is to be measured, and the result to compare with, nil without.
+func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, *bench.Report, error) {
+	match, err := regexp.Compile(f.scenario)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("--scenario: %w", err)
+	}
+	if !bench.Matches(match) {
+		return nil, nil, nil, fmt.Errorf("--scenario: no scenario matches %q; docs/performance.md lists them", f.scenario)
+	}
+	machines := machine.All()
+	if f.arch != "" {
+		m, err := machine.ByName(f.arch)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		machines = []*machine.Machine{m}
+	}
+	var before *bench.Report
+	if f.compare != "" {
+		before, err = bench.Load(f.compare)
+	}
+	return match, machines, before, err
+}
+
+// writeTables prints what was measured on a machine.
+func writeTables(out io.Writer, result bench.Result, storms []bench.Storm) error {
+	if len(result.Scenarios) > 0 {
+		if err := result.WriteTable(out); err != nil {
+			return err
+		}
+	}
+	if len(storms) > 0 {
+		return bench.WriteStorms(out, result.Machine, storms)
+	}
+	return nil
+}
+
+// save writes the files that were asked for.
+func (f benchFlags) save(report *bench.Report) error {
+	if f.json != "" {
+		if err := report.Save(f.json); err != nil {
+			return err
+		}
+	}
+	if f.svg != "" {
+		return report.WriteChart(f.svg)
+	}
+	return nil
+}
+
+// writeComparison prints what has changed, and returns an error where a scenario became dearer by more than is tolerated.
+func writeComparison(out io.Writer, comparisons []bench.Comparison) error {
+	dearer := 0
+	for _, c := range comparisons {
+		if err := c.Write(out); err != nil {
+			return err
+		}
+		dearer += len(c.Dearer())
+	}
+	if dearer > 0 {
+		return exitError{status: 1, err: fmt.Errorf("%d scenarios have become dearer", dearer)}
+	}
+	return nil
+}
+
+// sameDigits returns an error that names all scenarios whose two runs differ.
+func sameDigits(drifts []bench.Drift) error {
+	if len(drifts) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	for _, d := range drifts {
+		fmt.Fprintf(&b, "\n  %v", d)
+	}
+	return exitError{status: 1, err: fmt.Errorf("two runs did not give the same digits:%s", b.String())}
+}
