@@ -162,7 +162,11 @@ func TestCpuacctIdleIsNobodys(t *testing.T) {
 
 func TestCpuacctSubtree(t *testing.T) {
 	begin(t)
-	h := mount(t, bound("cpuacct"))
+	subsystems := []string{"cpuacct"}
+	if debugFlavor {
+		subsystems = append(subsystems, "debug_a") // which can tell when a state has been freed
+	}
+	h := mount(t, bound(subsystems...))
 	a := mkdir(t, h.Root(), "a")
 	b := mkdir(t, a, "b")
 	used := burn(t, b, "user")
@@ -174,6 +178,9 @@ func TestCpuacctSubtree(t *testing.T) {
 		t.Errorf("usage_subtree of the parent is %v, a process below has used %v", before, used)
 	}
 	must(t, b.Remove())
+	if debugFlavor {
+		wantLive(t, h, "debug_a", 1)
+	}
 	if after := usage(t, a, "usage_subtree"); after < before {
 		t.Errorf("usage_subtree has run back from %v to %v with the removal of a child", before, after)
 	}

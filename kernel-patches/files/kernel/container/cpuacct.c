@@ -16,19 +16,22 @@
  *   X.load		time in the current interval, and as a share of one CPU
  *   X.load_interval_ms	length of the interval, for all; root only
  *
- * Nothing is charged while the subsystem is not mounted.  A charge touches
- * counters of its CPU only, one set in each container up to the root.
+ * Nothing is charged while the subsystem is not mounted.  A charge touches the
+ * counters of its container and CPU only; who asks for a subtree adds up.  The
+ * state of a removed container lasts as long as a dead task may still be charged
+ * there, and leaves its time to its parent.
  *
  * All containers share one clock of intervals, which begin where the interval was
  * last set.  Nobody walks the containers when one begins: each CPU's counters
- * remember the interval that they belong to, and whoever charges or reads them
- * later sees that it has passed.
+ * remember when the interval ends that they belong to, and whoever charges or
+ * reads them later sees that it has passed.
  */
 #include <linux/container_cpuacct.h>
 #include <linux/containers.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/kernel_stat.h>
+#include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/sched/cputime.h>
 #include <linux/slab.h>
@@ -40,9 +43,9 @@ enum kind { USER, SYSTEM, NR_KINDS };
 struct cpu_counters {
 	struct u64_stats_sync sync;
 	u64 own[NR_KINDS];	/* never reset */
-	u64 subtree;		/* own and below; never reset */
-	u64 interval;		/* number of the interval that @recent is of */
-	u64 recent;		/* own, in that interval */
+	u64 recent;		/* own, in the interval that ends at @until */
+	u64 until;		/* jiffies */
+	unsigned int clock;	/* the setting of the clock that this is of */
 };
 
 struct cpuacct {
@@ -51,8 +54,16 @@ struct cpuacct {
 	/* What "since the last reset" leaves out: readers' and writers' only. */
 	struct mutex reset_lock;
 	u64 (*reset)[NR_KINDS];	/* by CPU: own, at the last reset */
-	u64 reset_subtree;	/* subtree, when the hierarchy began */
+
+	/* Under tree_lock: */
+	struct cpuacct *parent;
+	struct list_head children, sibling;
+	u64 gone;		/* time of all that were below and are freed */
+	u64 reset_subtree;	/* time of the subtree when the hierarchy began */
 };
+
+/* The tree of states: also those of removed containers. */
+static DEFINE_MUTEX(tree_lock);
 
 DEFINE_STATIC_KEY_FALSE(container_cpuacct_mounted);
 
@@ -65,8 +76,8 @@ static struct container_subsys cpuacct_subsys;
 
 static DEFINE_SEQLOCK(clock_lock);
 static u64 interval_ms = DEFAULT_INTERVAL_MS;
-static u64 clock_start_ms;		/* when interval first_interval began */
-static u64 first_interval = 1;		/* numbers are never used twice */
+static u64 clock_start;			/* jiffies when the interval was set */
+static unsigned int clock_setting = 1;	/* how often it has been */
 
 static struct cpuacct *cpuacct_of(struct container_subsys_state *css)
 {
@@ -78,26 +89,44 @@ static struct cpuacct *cont_cpuacct(struct container *cont)
 	return cpuacct_of(container_subsys_state(cont, &cpuacct_subsys));
 }
 
-static u64 now_ms(void)
-{
-	return jiffies64_to_msecs(get_jiffies_64());
-}
+/* When an interval ends and how old it is, in jiffies; and of which setting of the clock. */
+struct interval {
+	unsigned int clock;
+	u64 until;
+	u64 age;
+};
 
-/* The number of the current interval; its age in milliseconds in @age. */
-static u64 current_interval(u64 *age)
+static struct interval current_interval(u64 now)
 {
-	u64 number, since, rest;
+	struct interval i;
 	unsigned int seq;
+	u64 length;
 
 	do {
 		seq = read_seqbegin(&clock_lock);
-		since = now_ms() - clock_start_ms;
-		number = first_interval + div64_u64_rem(since, interval_ms,
-							&rest);
+		length = msecs_to_jiffies(interval_ms);
+		/* the clock may have been set since the caller looked */
+		now = max(now, clock_start);
+		div64_u64_rem(now - clock_start, length, &i.age);
+		i.until = now - i.age + length;
+		i.clock = clock_setting;
 	} while (read_seqretry(&clock_lock, seq));
-	if (age)
-		*age = rest;
-	return number;
+	return i;
+}
+
+/* Have the counters nothing of the interval that @now is in? */
+static bool interval_passed(const struct cpu_counters *c, u64 now)
+{
+	return now >= c->until || c->clock != READ_ONCE(clock_setting);
+}
+
+static void begin_interval(struct cpu_counters *c, u64 now)
+{
+	struct interval i = current_interval(now);
+
+	c->clock = i.clock;
+	c->until = i.until;
+	c->recent = 0;
 }
 
 void __container_account_cputime(struct task_struct *task, int index, u64 ns)
@@ -105,7 +134,7 @@ void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 	struct container_subsys_state *css;
 	struct cpu_counters *c;
 	enum kind kind;
-	u64 interval;
+	u64 now;
 
 	switch (index) {
 	case CPUTIME_USER:
@@ -126,27 +155,16 @@ void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 	if (is_idle_task(task))
 		return;
 
-	interval = current_interval(NULL);
+	now = get_jiffies_64();
 	rcu_read_lock();
 	css = task_subsys_state(task, &cpuacct_subsys);
 	c = this_cpu_ptr(cpuacct_of(css)->counters);
 	u64_stats_update_begin(&c->sync);
 	c->own[kind] += ns;
-	if (c->interval != interval) {
-		c->interval = interval;
-		c->recent = 0;
-	}
+	if (unlikely(interval_passed(c, now)))
+		begin_interval(c, now);
 	c->recent += ns;
-	c->subtree += ns;
 	u64_stats_update_end(&c->sync);
-
-	for (css = container_css_parent(css); css;
-	     css = container_css_parent(css)) {
-		c = this_cpu_ptr(cpuacct_of(css)->counters);
-		u64_stats_update_begin(&c->sync);
-		c->subtree += ns;
-		u64_stats_update_end(&c->sync);
-	}
 	rcu_read_unlock();
 }
 
@@ -160,9 +178,9 @@ static struct cpu_counters snapshot(struct cpuacct *ca, int cpu)
 		seq = u64_stats_fetch_begin(&c->sync);
 		copy.own[USER] = READ_ONCE(c->own[USER]);
 		copy.own[SYSTEM] = READ_ONCE(c->own[SYSTEM]);
-		copy.subtree = READ_ONCE(c->subtree);
-		copy.interval = READ_ONCE(c->interval);
 		copy.recent = READ_ONCE(c->recent);
+		copy.until = READ_ONCE(c->until);
+		copy.clock = READ_ONCE(c->clock);
 	} while (u64_stats_fetch_retry(&c->sync, seq));
 	return copy;
 }
@@ -191,13 +209,41 @@ static void read_own(struct cpuacct *ca, u64 sum[NR_KINDS])
 	mutex_unlock(&ca->reset_lock);
 }
 
-static u64 sum_subtree(struct cpuacct *ca)
+/* All time that was ever charged here, resets notwithstanding. */
+static u64 ever_own(struct cpuacct *ca)
 {
+	struct cpu_counters c;
 	u64 sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		sum += snapshot(ca, cpu).subtree;
+	for_each_possible_cpu(cpu) {
+		c = snapshot(ca, cpu);
+		sum += c.own[USER] + c.own[SYSTEM];
+	}
+	return sum;
+}
+
+/* The next state of a subtree, parents first; NULL after the last.  Under tree_lock. */
+static struct cpuacct *next_below(struct cpuacct *pos, struct cpuacct *top)
+{
+	if (!list_empty(&pos->children))
+		return list_first_entry(&pos->children, struct cpuacct, sibling);
+	for (; pos != top; pos = pos->parent)
+		if (!list_is_last(&pos->sibling, &pos->parent->children))
+			return list_next_entry(pos, sibling);
+	return NULL;
+}
+
+/* The same of a subtree, and of all that was ever in it.  Under tree_lock. */
+static u64 ever_subtree(struct cpuacct *top)
+{
+	struct cpuacct *ca;
+	u64 sum = 0;
+
+	for (ca = top; ca; ca = next_below(ca, top)) {
+		sum += ever_own(ca) + ca->gone;
+		cond_resched();
+	}
 	return sum;
 }
 
@@ -216,15 +262,15 @@ static void reset_own(struct cpuacct *ca)
 }
 
 /* Time used in the current interval. */
-static u64 read_recent(struct cpuacct *ca, u64 *age)
+static u64 read_recent(struct cpuacct *ca, u64 now)
 {
-	u64 interval = current_interval(age), sum = 0;
 	struct cpu_counters c;
+	u64 sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
 		c = snapshot(ca, cpu);
-		if (c.interval == interval)
+		if (!interval_passed(&c, now))
 			sum += c.recent;
 	}
 	return sum;
@@ -250,6 +296,13 @@ cpuacct_create(struct container_subsys *ss, struct container *cont)
 	mutex_init(&ca->reset_lock);
 	for_each_possible_cpu(cpu)
 		u64_stats_init(&per_cpu_ptr(ca->counters, cpu)->sync);
+	INIT_LIST_HEAD(&ca->children);
+	if (cont->parent) {
+		ca->parent = cont_cpuacct(cont->parent);
+		mutex_lock(&tree_lock);
+		list_add_tail(&ca->sibling, &ca->parent->children);
+		mutex_unlock(&tree_lock);
+	}
 	return &ca->css;
 }
 
@@ -257,6 +310,11 @@ static void cpuacct_destroy(struct container_subsys_state *css)
 {
 	struct cpuacct *ca = cpuacct_of(css);
 
+	/* In one step for readers: the parent's subtree must not run backwards. */
+	mutex_lock(&tree_lock);
+	list_del(&ca->sibling);
+	ca->parent->gone += ever_own(ca) + ca->gone;
+	mutex_unlock(&tree_lock);
 	free_percpu(ca->counters);
 	kfree(ca->reset);
 	kfree(ca);
@@ -272,7 +330,9 @@ static void cpuacct_bind(struct container_subsys *ss, struct container *top)
 		return;
 	}
 	reset_own(ca);
-	ca->reset_subtree = sum_subtree(ca);
+	mutex_lock(&tree_lock);
+	ca->reset_subtree = ever_subtree(ca);
+	mutex_unlock(&tree_lock);
 	static_branch_enable(&container_cpuacct_mounted);
 }
 
@@ -295,8 +355,12 @@ static int write_usage(struct container *cont, struct cftype *cft, u64 val)
 static u64 read_usage_subtree(struct container *cont, struct cftype *cft)
 {
 	struct cpuacct *ca = cont_cpuacct(cont);
+	u64 sum;
 
-	return sum_subtree(ca) - ca->reset_subtree;
+	mutex_lock(&tree_lock);
+	sum = ever_subtree(ca) - ca->reset_subtree;
+	mutex_unlock(&tree_lock);
+	return sum;
 }
 
 static int show_usage_percpu(struct seq_file *m, void *v)
@@ -332,7 +396,9 @@ static int show_stat(struct seq_file *m, void *v)
 static int show_load(struct seq_file *m, void *v)
 {
 	struct cpuacct *ca = cont_cpuacct(seq_container(m));
-	u64 age, recent = read_recent(ca, &age), sum[NR_KINDS];
+	u64 now = get_jiffies_64(), recent = read_recent(ca, now);
+	u64 age = jiffies64_to_msecs(current_interval(now).age);
+	u64 sum[NR_KINDS];
 
 	read_own(ca, sum);
 	seq_printf(m, "time %llu\n", div_u64(recent, NSEC_PER_MSEC));
@@ -355,9 +421,9 @@ static int write_interval(struct container *cont, struct cftype *cft, u64 val)
 	if (val < MIN_INTERVAL_MS || val > MAX_INTERVAL_MS)
 		return -EINVAL;
 	write_seqlock_irq(&clock_lock);
-	first_interval += div64_u64(now_ms() - clock_start_ms, interval_ms) + 1;
-	clock_start_ms = now_ms();
+	clock_start = get_jiffies_64();
 	WRITE_ONCE(interval_ms, val);
+	WRITE_ONCE(clock_setting, clock_setting + 1);
 	write_sequnlock_irq(&clock_lock);
 	return 0;
 }

@@ -9,6 +9,9 @@
 /* Slots fill from the front and are never emptied. */
 struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
 
+/* Ids of the subsystems with ->fork(), whose calls cost a lock.  Set at boot. */
+unsigned long container_fork_hearers;
+
 /**
  * container_subsys_by_name - find a registered subsystem
  * @name: its name
@@ -147,6 +150,9 @@ int container_register_subsys(struct container_subsys *ss)
 	ss->root_css = css;
 	ss->root = &container_dummy;
 	container_dummy.subsys_mask |= BIT(ss->id);
+	if (ss->fork)
+		WRITE_ONCE(container_fork_hearers,
+			   container_fork_hearers | BIT(ss->id));
 	container_subsys_by_id[ss->id] = ss;
 	list_for_each_entry(set, &container_sets, all)
 		WRITE_ONCE(set->subsys[ss->id], css);

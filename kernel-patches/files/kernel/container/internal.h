@@ -80,6 +80,7 @@ extern struct mutex container_mutex;
 
 /* css.c */
 extern struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
+extern unsigned long container_fork_hearers;
 struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);

@@ -173,15 +173,12 @@ void __container_join(struct task_struct *child)
 
 void __container_post_fork(struct task_struct *child)
 {
-	unsigned long counted = READ_ONCE(child->container_counted);
-	unsigned long callees = 0;
+	unsigned long callees = READ_ONCE(child->container_counted) &
+				READ_ONCE(container_fork_hearers);
 	struct container_subsys *ss;
 	struct container_set *set;
 	unsigned int id;
 
-	for_each_subsys_in(ss, id, counted)
-		if (ss->fork)
-			callees |= BIT(id);
 	if (!callees)
 		return;
 
