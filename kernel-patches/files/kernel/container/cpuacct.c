@@ -120,13 +120,14 @@ static bool interval_passed(const struct cpu_counters *c, u64 now)
 	return now >= c->until || c->clock != READ_ONCE(clock_setting);
 }
 
-static void begin_interval(struct cpu_counters *c, u64 now)
+/* The first charge of an interval.  Apart, so that the others need no stack. */
+static noinline void begin_interval(struct cpu_counters *c, u64 now, u64 ns)
 {
 	struct interval i = current_interval(now);
 
 	c->clock = i.clock;
 	c->until = i.until;
-	c->recent = 0;
+	c->recent = ns;
 }
 
 void __container_account_cputime(struct task_struct *task, int index, u64 ns)
@@ -162,8 +163,9 @@ void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 	u64_stats_update_begin(&c->sync);
 	c->own[kind] += ns;
 	if (unlikely(interval_passed(c, now)))
-		begin_interval(c, now);
-	c->recent += ns;
+		begin_interval(c, now, ns);
+	else
+		c->recent += ns;
 	u64_stats_update_end(&c->sync);
 	rcu_read_unlock();
 }

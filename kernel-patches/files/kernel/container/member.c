@@ -105,10 +105,12 @@ int __container_can_fork(struct task_struct *child)
 	if (!child->pid)	/* idle tasks stay in the initial set */
 		return 0;
 
-	ret = wait_var_event_killable(&moving,
-				      READ_ONCE(moving) != current->signal);
-	if (ret)
-		return ret;
+	if (unlikely(READ_ONCE(moving) == current->signal)) {
+		ret = wait_var_event_killable(&moving,
+					      READ_ONCE(moving) != current->signal);
+		if (ret)
+			return ret;
+	}
 
 	set = task_set_get(current);
 	rcu_assign_pointer(child->containers, set);
