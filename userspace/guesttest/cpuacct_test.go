@@ -286,7 +286,23 @@ func TestCpuacctLoad(t *testing.T) {
 	}
 	must(t, root.Write("cpuacct.load_interval_ms", "100"))
 	eventually(t, "the interval's age begins anew", func() bool { return fields(t, a, "load")["interval"] < 100 })
-	must(t, root.Write("cpuacct.load_interval_ms", "10000"))
+}
+
+// Each hierarchy begins with nothing used, in a new interval of the default length.
+func TestCpuacctBeginsAnew(t *testing.T) {
+	begin(t)
+	h := mount(t, bound("cpuacct"))
+	must(t, h.Root().Write("cpuacct.load_interval_ms", "3600000"))
+	burn(t, h.Root(), "user")
+	must(t, h.Unmount())
+	h = mount(t, bound("cpuacct"))
+	if interval := got(h.Root().ReadUint("cpuacct.load_interval_ms"))(t); interval != 10000 {
+		t.Errorf("load_interval_ms is %d", interval)
+	}
+	load := fields(t, h.Root(), "load")
+	if load["time"] > load["accumulated"]+1 {
+		t.Errorf("load of a new hierarchy is %v", load)
+	}
 }
 
 // The load of a container that uses no more time falls to nothing by itself.
@@ -295,7 +311,6 @@ func TestCpuacctLoadFalls(t *testing.T) {
 	h := mount(t, bound("cpuacct"))
 	a := mkdir(t, h.Root(), "a")
 	must(t, h.Root().Write("cpuacct.load_interval_ms", "1000"))
-	t.Cleanup(func() { must(t, h.Root().Write("cpuacct.load_interval_ms", "10000")) })
 	p := start(t, nil, nil, "burn", "user", "1h")
 	if line := p.line(t); line != "ready" {
 		t.Fatalf("the helper says %q", line)

@@ -16,10 +16,8 @@
  *   X.load		time in the current interval, and as a share of one CPU
  *   X.load_interval_ms	length of the interval, for all; root only
  *
- * Nothing is charged while the subsystem is not mounted.  A charge touches the
- * counters of its container and CPU only; who asks for a subtree adds up.  The
- * state of a removed container lasts as long as a dead task may still be charged
- * there, and leaves its time to its parent.
+ * Nothing is charged while the subsystem is not mounted.  A charge touches
+ * counters of its CPU only, one set in each container up to the root.
  *
  * All containers share one clock of intervals, which begin where the interval was
  * last set.  Nobody walks the containers when one begins: each CPU's counters
@@ -31,9 +29,10 @@
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/kernel_stat.h>
-#include <linux/list.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/sched/cputime.h>
+#include <linux/seqlock.h>
 #include <linux/slab.h>
 #include <linux/u64_stats_sync.h>
 
@@ -43,27 +42,24 @@ enum kind { USER, SYSTEM, NR_KINDS };
 struct cpu_counters {
 	struct u64_stats_sync sync;
 	u64 own[NR_KINDS];	/* never reset */
-	u64 recent;		/* own, in the interval that ends at @until */
+	u64 below;		/* in all that are or were below; never reset */
+
+	/* Time in the interval that ends at @until; @turn counts their beginnings. */
+	u64 recent;
 	u64 until;		/* jiffies */
 	unsigned int clock;	/* the setting of the clock that this is of */
+	seqcount_t turn;
 };
 
 struct cpuacct {
 	struct container_subsys_state css;
+	struct cpuacct *parent;		/* pinned by the container; NULL for the root */
 	struct cpu_counters __percpu *counters;
 	/* What "since the last reset" leaves out: readers' and writers' only. */
 	struct mutex reset_lock;
 	u64 (*reset)[NR_KINDS];	/* by CPU: own, at the last reset */
-
-	/* Under tree_lock: */
-	struct cpuacct *parent;
-	struct list_head children, sibling;
-	u64 gone;		/* time of all that were below and are freed */
-	u64 reset_subtree;	/* time of the subtree when the hierarchy began */
+	u64 reset_subtree;	/* of the subtree, when the hierarchy began */
 };
-
-/* The tree of states: also those of removed containers. */
-static DEFINE_MUTEX(tree_lock);
 
 DEFINE_STATIC_KEY_FALSE(container_cpuacct_mounted);
 
@@ -74,7 +70,10 @@ static struct container_subsys cpuacct_subsys;
 #define MIN_INTERVAL_MS		100
 #define MAX_INTERVAL_MS		3600000
 
-static DEFINE_SEQLOCK(clock_lock);
+/* Raw, as the hook reads the clock with interrupts off. */
+static DEFINE_RAW_SPINLOCK(clock_lock);
+static seqcount_raw_spinlock_t clock_seq =
+	SEQCNT_RAW_SPINLOCK_ZERO(clock_seq, &clock_lock);
 static u64 interval_ms = DEFAULT_INTERVAL_MS;
 static u64 clock_start;			/* jiffies when the interval was set */
 static unsigned int clock_setting = 1;	/* how often it has been */
@@ -103,14 +102,14 @@ static struct interval current_interval(u64 now)
 	u64 length;
 
 	do {
-		seq = read_seqbegin(&clock_lock);
+		seq = read_seqcount_begin(&clock_seq);
 		length = msecs_to_jiffies(interval_ms);
 		/* the clock may have been set since the caller looked */
 		now = max(now, clock_start);
 		div64_u64_rem(now - clock_start, length, &i.age);
 		i.until = now - i.age + length;
 		i.clock = clock_setting;
-	} while (read_seqretry(&clock_lock, seq));
+	} while (read_seqcount_retry(&clock_seq, seq));
 	return i;
 }
 
@@ -125,15 +124,17 @@ static noinline void begin_interval(struct cpu_counters *c, u64 now, u64 ns)
 {
 	struct interval i = current_interval(now);
 
+	write_seqcount_begin(&c->turn);
 	c->clock = i.clock;
 	c->until = i.until;
 	c->recent = ns;
+	write_seqcount_end(&c->turn);
 }
 
 void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 {
-	struct container_subsys_state *css;
 	struct cpu_counters *c;
+	struct cpuacct *ca;
 	enum kind kind;
 	u64 now;
 
@@ -158,8 +159,8 @@ void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 
 	now = get_jiffies_64();
 	rcu_read_lock();
-	css = task_subsys_state(task, &cpuacct_subsys);
-	c = this_cpu_ptr(cpuacct_of(css)->counters);
+	ca = cpuacct_of(task_subsys_state(task, &cpuacct_subsys));
+	c = this_cpu_ptr(ca->counters);
 	u64_stats_update_begin(&c->sync);
 	c->own[kind] += ns;
 	if (unlikely(interval_passed(c, now)))
@@ -167,23 +168,33 @@ void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 	else
 		c->recent += ns;
 	u64_stats_update_end(&c->sync);
+
+	while ((ca = ca->parent)) {
+		c = this_cpu_ptr(ca->counters);
+		u64_stats_update_begin(&c->sync);
+		c->below += ns;
+		u64_stats_update_end(&c->sync);
+	}
 	rcu_read_unlock();
 }
 
-/* One CPU's counters as they were at one moment. */
+/* One CPU's counters: each whole, and what is of the interval at one moment. */
 static struct cpu_counters snapshot(struct cpuacct *ca, int cpu)
 {
 	struct cpu_counters *c = per_cpu_ptr(ca->counters, cpu), copy;
-	unsigned int seq;
+	unsigned int seq, turn;
 
 	do {
+		turn = read_seqcount_begin(&c->turn);
 		seq = u64_stats_fetch_begin(&c->sync);
 		copy.own[USER] = READ_ONCE(c->own[USER]);
 		copy.own[SYSTEM] = READ_ONCE(c->own[SYSTEM]);
+		copy.below = READ_ONCE(c->below);
 		copy.recent = READ_ONCE(c->recent);
 		copy.until = READ_ONCE(c->until);
 		copy.clock = READ_ONCE(c->clock);
-	} while (u64_stats_fetch_retry(&c->sync, seq));
+	} while (u64_stats_fetch_retry(&c->sync, seq) ||
+		 read_seqcount_retry(&c->turn, turn));
 	return copy;
 }
 
@@ -211,8 +222,8 @@ static void read_own(struct cpuacct *ca, u64 sum[NR_KINDS])
 	mutex_unlock(&ca->reset_lock);
 }
 
-/* All time that was ever charged here, resets notwithstanding. */
-static u64 ever_own(struct cpuacct *ca)
+/* All time that was ever charged here or below, resets notwithstanding. */
+static u64 sum_subtree(struct cpuacct *ca)
 {
 	struct cpu_counters c;
 	u64 sum = 0;
@@ -220,31 +231,7 @@ static u64 ever_own(struct cpuacct *ca)
 
 	for_each_possible_cpu(cpu) {
 		c = snapshot(ca, cpu);
-		sum += c.own[USER] + c.own[SYSTEM];
-	}
-	return sum;
-}
-
-/* The next state of a subtree, parents first; NULL after the last.  Under tree_lock. */
-static struct cpuacct *next_below(struct cpuacct *pos, struct cpuacct *top)
-{
-	if (!list_empty(&pos->children))
-		return list_first_entry(&pos->children, struct cpuacct, sibling);
-	for (; pos != top; pos = pos->parent)
-		if (!list_is_last(&pos->sibling, &pos->parent->children))
-			return list_next_entry(pos, sibling);
-	return NULL;
-}
-
-/* The same of a subtree, and of all that was ever in it.  Under tree_lock. */
-static u64 ever_subtree(struct cpuacct *top)
-{
-	struct cpuacct *ca;
-	u64 sum = 0;
-
-	for (ca = top; ca; ca = next_below(ca, top)) {
-		sum += ever_own(ca) + ca->gone;
-		cond_resched();
+		sum += c.own[USER] + c.own[SYSTEM] + c.below;
 	}
 	return sum;
 }
@@ -263,48 +250,67 @@ static void reset_own(struct cpuacct *ca)
 	mutex_unlock(&ca->reset_lock);
 }
 
-/* Time used in the current interval. */
-static u64 read_recent(struct cpuacct *ca, u64 now)
+/* Time used in the current interval, and how old that is in milliseconds. */
+static u64 read_recent(struct cpuacct *ca, u64 *age)
 {
 	struct cpu_counters c;
-	u64 sum = 0;
+	u64 now, sum = 0;
 	int cpu;
 
+	/* Or time that passes meanwhile would count, and make no older. */
+	preempt_disable();
+	now = get_jiffies_64();
 	for_each_possible_cpu(cpu) {
 		c = snapshot(ca, cpu);
 		if (!interval_passed(&c, now))
 			sum += c.recent;
 	}
+	*age = jiffies64_to_msecs(current_interval(now).age);
+	preempt_enable();
 	return sum;
+}
+
+static void set_interval(u64 ms)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&clock_lock, flags);
+	write_seqcount_begin(&clock_seq);
+	clock_start = get_jiffies_64();
+	WRITE_ONCE(interval_ms, ms);
+	WRITE_ONCE(clock_setting, clock_setting + 1);
+	write_seqcount_end(&clock_seq);
+	raw_spin_unlock_irqrestore(&clock_lock, flags);
 }
 
 static struct container_subsys_state *
 cpuacct_create(struct container_subsys *ss, struct container *cont)
 {
+	struct cpu_counters *c;
 	struct cpuacct *ca;
 	int cpu;
 
-	ca = kzalloc(sizeof(*ca), GFP_KERNEL);
+	ca = kzalloc(sizeof(*ca), GFP_KERNEL_ACCOUNT);
 	if (!ca)
 		return ERR_PTR(-ENOMEM);
-	ca->counters = alloc_percpu(struct cpu_counters);
-	ca->reset = kcalloc(nr_cpu_ids, sizeof(*ca->reset), GFP_KERNEL);
+	ca->counters = alloc_percpu_gfp(struct cpu_counters,
+					GFP_KERNEL_ACCOUNT);
+	ca->reset = kvcalloc(nr_cpu_ids, sizeof(*ca->reset),
+			     GFP_KERNEL_ACCOUNT);
 	if (!ca->counters || !ca->reset) {
 		free_percpu(ca->counters);
-		kfree(ca->reset);
+		kvfree(ca->reset);
 		kfree(ca);
 		return ERR_PTR(-ENOMEM);
 	}
 	mutex_init(&ca->reset_lock);
-	for_each_possible_cpu(cpu)
-		u64_stats_init(&per_cpu_ptr(ca->counters, cpu)->sync);
-	INIT_LIST_HEAD(&ca->children);
-	if (cont->parent) {
-		ca->parent = cont_cpuacct(cont->parent);
-		mutex_lock(&tree_lock);
-		list_add_tail(&ca->sibling, &ca->parent->children);
-		mutex_unlock(&tree_lock);
+	for_each_possible_cpu(cpu) {
+		c = per_cpu_ptr(ca->counters, cpu);
+		u64_stats_init(&c->sync);
+		seqcount_init(&c->turn);
 	}
+	if (cont->parent)
+		ca->parent = cont_cpuacct(cont->parent);
 	return &ca->css;
 }
 
@@ -312,17 +318,12 @@ static void cpuacct_destroy(struct container_subsys_state *css)
 {
 	struct cpuacct *ca = cpuacct_of(css);
 
-	/* In one step for readers: the parent's subtree must not run backwards. */
-	mutex_lock(&tree_lock);
-	list_del(&ca->sibling);
-	ca->parent->gone += ever_own(ca) + ca->gone;
-	mutex_unlock(&tree_lock);
 	free_percpu(ca->counters);
-	kfree(ca->reset);
+	kvfree(ca->reset);
 	kfree(ca);
 }
 
-/* A hierarchy begins with its root's counts at zero. */
+/* A hierarchy begins with its root's counts at zero, and the default interval. */
 static void cpuacct_bind(struct container_subsys *ss, struct container *top)
 {
 	struct cpuacct *ca = cpuacct_of(ss->root_css);
@@ -332,9 +333,8 @@ static void cpuacct_bind(struct container_subsys *ss, struct container *top)
 		return;
 	}
 	reset_own(ca);
-	mutex_lock(&tree_lock);
-	ca->reset_subtree = ever_subtree(ca);
-	mutex_unlock(&tree_lock);
+	ca->reset_subtree = sum_subtree(ca);
+	set_interval(DEFAULT_INTERVAL_MS);
 	static_branch_enable(&container_cpuacct_mounted);
 }
 
@@ -357,12 +357,8 @@ static int write_usage(struct container *cont, struct cftype *cft, u64 val)
 static u64 read_usage_subtree(struct container *cont, struct cftype *cft)
 {
 	struct cpuacct *ca = cont_cpuacct(cont);
-	u64 sum;
 
-	mutex_lock(&tree_lock);
-	sum = ever_subtree(ca) - ca->reset_subtree;
-	mutex_unlock(&tree_lock);
-	return sum;
+	return sum_subtree(ca) - ca->reset_subtree;
 }
 
 static int show_usage_percpu(struct seq_file *m, void *v)
@@ -398,9 +394,7 @@ static int show_stat(struct seq_file *m, void *v)
 static int show_load(struct seq_file *m, void *v)
 {
 	struct cpuacct *ca = cont_cpuacct(seq_container(m));
-	u64 now = get_jiffies_64(), recent = read_recent(ca, now);
-	u64 age = jiffies64_to_msecs(current_interval(now).age);
-	u64 sum[NR_KINDS];
+	u64 age, recent = read_recent(ca, &age), sum[NR_KINDS];
 
 	read_own(ca, sum);
 	seq_printf(m, "time %llu\n", div_u64(recent, NSEC_PER_MSEC));
@@ -422,11 +416,7 @@ static int write_interval(struct container *cont, struct cftype *cft, u64 val)
 {
 	if (val < MIN_INTERVAL_MS || val > MAX_INTERVAL_MS)
 		return -EINVAL;
-	write_seqlock_irq(&clock_lock);
-	clock_start = get_jiffies_64();
-	WRITE_ONCE(interval_ms, val);
-	WRITE_ONCE(clock_setting, clock_setting + 1);
-	write_sequnlock_irq(&clock_lock);
+	set_interval(val);
 	return 0;
 }
 

@@ -138,7 +138,7 @@ static struct container_set *set_create(struct container_set *from,
 	struct container_subsys *ss;
 	unsigned int i;
 
-	set = kzalloc(sizeof(*set), GFP_KERNEL);
+	set = kzalloc(sizeof(*set), GFP_KERNEL_ACCOUNT);
 	if (!set)
 		return NULL;
 	refcount_set(&set->refs, 1);

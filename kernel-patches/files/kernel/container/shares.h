@@ -65,7 +65,7 @@ struct shares_group {
  */
 struct shares_controller {
 	const char *name;
-	struct mutex lock;
+	struct mutex lock;	/* the shares of all its groups */
 	void (*changed)(struct shares_group *group);
 };
 
