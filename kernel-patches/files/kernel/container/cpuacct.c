@@ -119,7 +119,7 @@ static bool interval_passed(const struct cpu_counters *c, u64 now)
 	return now >= c->until || c->clock != READ_ONCE(clock_setting);
 }
 
-/* The first charge of an interval.  Apart, so that the others need no stack. */
+/* The first charge of an interval.  Apart, and called last, so that the others need no stack. */
 static noinline void begin_interval(struct cpu_counters *c, u64 now, u64 ns)
 {
 	struct interval i = current_interval(now);
@@ -133,8 +133,8 @@ static noinline void begin_interval(struct cpu_counters *c, u64 now, u64 ns)
 
 void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 {
+	struct cpuacct *ca, *above;
 	struct cpu_counters *c;
-	struct cpuacct *ca;
 	enum kind kind;
 	u64 now;
 
@@ -160,6 +160,13 @@ void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 	now = get_jiffies_64();
 	rcu_read_lock();
 	ca = cpuacct_of(task_subsys_state(task, &cpuacct_subsys));
+	for (above = ca->parent; above; above = above->parent) {
+		c = this_cpu_ptr(above->counters);
+		u64_stats_update_begin(&c->sync);
+		c->below += ns;
+		u64_stats_update_end(&c->sync);
+	}
+
 	c = this_cpu_ptr(ca->counters);
 	u64_stats_update_begin(&c->sync);
 	c->own[kind] += ns;
@@ -168,13 +175,6 @@ void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 	else
 		c->recent += ns;
 	u64_stats_update_end(&c->sync);
-
-	while ((ca = ca->parent)) {
-		c = this_cpu_ptr(ca->counters);
-		u64_stats_update_begin(&c->sync);
-		c->below += ns;
-		u64_stats_update_end(&c->sync);
-	}
 	rcu_read_unlock();
 }
 
