@@ -9,17 +9,19 @@ import (
 
 func TestDearer(t *testing.T) {
 	for _, tt := range []struct {
-		before, after float64
-		want          bool
+		before, after, spread float64
+		want                  bool
 	}{
-		{1000, 1000, false},
-		{1000, 1030, false},  // thirty are tolerated
-		{1000, 1030.5, true}, // more are not
-		{1000, 500, false},
-		{100000, 100100, false}, // a thousandth is more than thirty here
-		{100000, 100101, true},
+		{1000, 1000, 0, false},
+		{1000, 1030, 0, false},  // thirty are tolerated
+		{1000, 1030.5, 0, true}, // more are not
+		{1000, 500, 0, false},
+		{100000, 100100, 0, false}, // a thousandth is more than thirty here
+		{100000, 100101, 0, true},
+		{1000, 1100, 200, false}, // half the spread is more than either
+		{1000, 1101, 200, true},
 	} {
-		if got := (Change{Before: tt.before, After: tt.after}).Dearer(); got != tt.want {
+		if got := (Change{Before: tt.before, After: tt.after, Spread: tt.spread}).Dearer(); got != tt.want {
 			t.Errorf("%v after %v: %v, want %v", tt.after, tt.before, got, tt.want)
 		}
 	}
@@ -62,7 +64,7 @@ func TestCompareOtherMachine(t *testing.T) {
 }
 
 func TestWriteComparison(t *testing.T) {
-	c := Comparison{Machine: "x86_64", Changes: []Change{{"x86_64", "fork@unmounted", 1000, 1090}, {"x86_64", "open@bc/1", 1000, 990}}}
+	c := Comparison{Machine: "x86_64", Changes: []Change{{"x86_64", "fork@unmounted", 1000, 1090, 9}, {"x86_64", "open@bc/1", 1000, 990, 9}}}
 	var b strings.Builder
 	if err := c.Write(&b); err != nil {
 		t.Fatal(err)

@@ -210,7 +210,7 @@ func MakeArgs(m *machine.Machine, dir string) []string {
 // MakeEnv is the environment for it: with it the compiler's cache serves clones in other folders too.
 func (l *Lab) MakeEnv() []string {
 	return []string{"CCACHE_BASEDIR=" + l.root, "CCACHE_NOHASHDIR=1", "CCACHE_SLOPPINESS=time_macros",
-		"KBUILD_BUILD_TIMESTAMP=2007-01-01", "KBUILD_BUILD_USER=gpc", "KBUILD_BUILD_HOST=gpc", "LC_ALL=C"}
+		"KBUILD_BUILD_VERSION=1", "KBUILD_BUILD_TIMESTAMP=2007-01-01", "KBUILD_BUILD_USER=gpc", "KBUILD_BUILD_HOST=gpc", "LC_ALL=C"}
 }
 
 func (b *build) runMake(ctx context.Context, what string, line func(string), args ...string) error {

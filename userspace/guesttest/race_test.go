@@ -340,11 +340,13 @@ func TestRaceForkAgainstMounts(t *testing.T) {
 	}
 	stays := mount(t, named("stays"))
 	r := newRace(t)
+	// Before the mounters: to start a program copies this process's open files, and one below a mount point keeps it busy until the
+	// program is there.
+	stop := r.bornAndDying()
 	for _, o := range options {
 		dir := tempDir(t)
 		r.worker("mounter of "+o.String(), func() error { return beginAndEnd(dir, o) })
 	}
-	stop := r.bornAndDying()
 	r.wait()
 	stop()
 	wantEveryTaskOnce(t, stays, "name=stays")
