@@ -77,6 +77,7 @@ var states = []state{
 	{"trio/root", []string{trio}, 0, []scenario{fork, thread}},
 	{"trio/1", []string{trio}, 1, []scenario{fork, thread, exec, open, switches, tick, mkdir, move}},
 	{"trio/5", []string{trio}, 5, []scenario{fork, thread, tick}},
+	{"numtasks/5", []string{"numtasks"}, 5, []scenario{fork, thread}},
 	{manyTasks, []string{""}, 1, []scenario{listing("10"), listing("1000"), listing("10000")}},
 }
 
