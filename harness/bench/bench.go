@@ -89,8 +89,8 @@ func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *re
 	return result, drifts, nil
 }
 
-// mostRuns is how often a kernel is measured where the first two runs differ. The emulator's own threads race on a host that is
-// busy: seldom, a timer interrupt is an instruction late.
+// mostRuns is how often a kernel is measured where the first two runs differ. On a very busy host one pair of twelve has differed, by a few
+// instructions; why is not known.
 const mostRuns = 3
 
 // agree measures until two runs have the same digits, and returns those; otherwise the first run, and where the second differs.
