@@ -46,9 +46,11 @@ func newRace(t *testing.T) *race {
 	return r
 }
 
-// worker adds a worker, which does rounds one after the other, on a thread of its own.
-func (r *race) worker(name string, round func() error) {
+// worker adds a worker, which does rounds one after the other, on a thread of its own. The channel is closed when it has ended.
+func (r *race) worker(name string, round func() error) <-chan struct{} {
+	ended := make(chan struct{})
 	r.wg.Go(func() {
+		defer close(ended)
 		runtime.LockOSThread() // and never unlocked: the thread ends with the worker
 		rounds := 0
 		for ; !r.over.Load() || rounds == 0; rounds++ {
@@ -60,6 +62,7 @@ func (r *race) worker(name string, round func() error) {
 		}
 		r.t.Logf("%s: %d rounds", name, rounds)
 	})
+	return ended
 }
 
 // wait waits for the end of the race.
@@ -447,7 +450,7 @@ func TestRaceExitAgainstAttach(t *testing.T) {
 	r := newRace(t)
 	for i := range 3 {
 		pids := make(chan int)
-		r.worker(fmt.Sprint("killer ", i), func() error {
+		killed := r.worker(fmt.Sprint("killer ", i), func() error {
 			pid, err := bare.Spawn(bare.Sleeps)
 			if err != nil {
 				return err
@@ -457,7 +460,7 @@ func TestRaceExitAgainstAttach(t *testing.T) {
 			return nil
 		})
 		tr := trees[i]
-		r.wg.Go(func() { attachDying(r, tr, pids) })
+		r.wg.Go(func() { attachDying(r, tr, pids, killed) })
 	}
 	r.wait()
 	for _, tr := range trees {
@@ -470,19 +473,16 @@ func TestRaceExitAgainstAttach(t *testing.T) {
 	wantQuiet(t, trees)
 }
 
-// attachDying moves the processes that it is sent to and fro until they are gone.
-func attachDying(r *race, tr tree, pids chan int) {
+// attachDying moves the processes that it is sent to and fro until they are gone, and ends when no more can come.
+func attachDying(r *race, tr tree, pids <-chan int, killed <-chan struct{}) {
 	won, lost := 0, 0
 	for {
 		var pid int
 		select {
 		case pid = <-pids:
-		case <-time.After(100 * time.Millisecond):
-			if r.over.Load() {
-				r.t.Logf("%s: %d moves, %d came too late", tr.key, won, lost)
-				return
-			}
-			continue
+		case <-killed:
+			r.t.Logf("%s: %d moves, %d came too late", tr.key, won, lost)
+			return
 		}
 		for i := 0; ; i++ {
 			err := tr.Container([]string{"1", "2"}[i%2]).Attach(pid)

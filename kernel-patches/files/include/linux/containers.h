@@ -451,6 +451,9 @@ void container_task_iter_end(struct container_task_iter *it);
  */
 DECLARE_STATIC_KEY_FALSE(containers_tracked);
 
+/* Ids of the subsystems that have a ->fork(). */
+extern unsigned long container_fork_hearers;
+
 int __container_can_fork(struct task_struct *child);
 bool __container_fork_stale(struct task_struct *child);
 void __container_join(struct task_struct *child);
@@ -523,7 +526,9 @@ static inline void container_join(struct task_struct *child)
  */
 static inline void container_post_fork(struct task_struct *child)
 {
-	if (static_branch_unlikely(&containers_tracked))
+	if (static_branch_unlikely(&containers_tracked) &&
+	    READ_ONCE(child->container_counted) &
+		    READ_ONCE(container_fork_hearers))
 		__container_post_fork(child);
 }
 

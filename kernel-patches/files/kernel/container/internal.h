@@ -80,24 +80,18 @@ extern struct mutex container_mutex;
 
 /* css.c */
 extern struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
-extern unsigned long container_fork_hearers;
 struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);
 void container_remove_states(struct container *cont);
 void container_destroy_states(struct container *cont);
 
-/* The first subsystem of @mask from @id on, or NULL; @id becomes its id. */
-static inline struct container_subsys *
-container_subsys_from(unsigned long mask, unsigned int *id)
-{
-	*id = find_next_bit(&mask, MAX_SUBSYS, *id);
-	return *id < MAX_SUBSYS ? container_subsys_by_id[*id] : NULL;
-}
-
-/* Walk the subsystems whose ids are in a mask, which must not change meanwhile. */
+/* Walk the subsystems whose ids are in a mask, the lowest first. */
 #define for_each_subsys_in(ss, id, mask)				\
-	for ((id) = 0; ((ss) = container_subsys_from(mask, &(id))); (id)++)
+	for (unsigned long left_ = (mask);				\
+	     left_ && ((id) = __ffs(left_),				\
+		       (ss) = container_subsys_by_id[id], true);	\
+	     left_ &= left_ - 1)
 
 /* root.c */
 extern struct containerfs_root container_dummy;
@@ -112,18 +106,83 @@ void container_set_release_agent(struct containerfs_root *root, char *path);
 extern struct list_head container_sets;
 struct container_set *container_set_find(struct container_set *from,
 					 struct container *to);
-struct container_set *task_set_get(struct task_struct *task);
-bool container_set_tryget(struct container_set *set);
-void container_set_arrive(struct container_set *set);
-void container_set_leave(struct container_set *set);
-void container_set_link(struct container_set *set, struct task_struct *task);
-void container_set_unlink(struct container_set *set, struct task_struct *task);
+void container_set_inhabited(struct container_set *set);
+void container_set_deserted(struct container_set *set);
+void container_set_walks_skip(struct container_set *set,
+			      struct task_struct *task);
 void container_sets_enter_root(struct containerfs_root *root);
 void container_sets_leave_root(struct containerfs_root *root);
 void container_sets_kill(struct container *cont);
 void container_sets_reap(void);
 struct container *container_set_container(struct container_set *set,
 					  struct containerfs_root *root);
+
+/**
+ * container_set_tryget - take a reference to a set that may be dying
+ * @set: reachable under RCU or a lock
+ *
+ * Any context.
+ */
+static inline bool container_set_tryget(struct container_set *set)
+{
+	return set == &init_container_set || refcount_inc_not_zero(&set->refs);
+}
+
+/**
+ * task_set_get - a task's set, with a reference
+ * @task: pinned by the caller
+ *
+ * Any context.
+ */
+static inline struct container_set *task_set_get(struct task_struct *task)
+{
+	struct container_set *set;
+
+	rcu_read_lock();
+	/*
+	 * A set can only be dying here if the task has just been moved from it:
+	 * look again.
+	 */
+	do {
+		set = rcu_dereference(task->containers);
+	} while (!container_set_tryget(set));
+	rcu_read_unlock();
+	return set;
+}
+
+/* Count a task in.  The first one makes the set's containers busy. */
+static inline void container_set_arrive(struct container_set *set)
+{
+	lockdep_assert_held(&set->lock);
+	if (!set->nr_tasks++)
+		container_set_inhabited(set);
+}
+
+/* Count a task out.  The last one may free a container of its business. */
+static inline void container_set_leave(struct container_set *set)
+{
+	lockdep_assert_held(&set->lock);
+	if (!--set->nr_tasks)
+		container_set_deserted(set);
+}
+
+/* Put @task on its set's list.  It must be on none. */
+static inline void container_set_link(struct container_set *set,
+				      struct task_struct *task)
+{
+	lockdep_assert_held(&set->lock);
+	hlist_add_head(&task->container_node, &set->tasks);
+}
+
+/* Take @task off its set's list; walks that were about to see it go on. */
+static inline void container_set_unlink(struct container_set *set,
+					struct task_struct *task)
+{
+	lockdep_assert_held(&set->lock);
+	if (unlikely(!list_empty(&set->iters)))
+		container_set_walks_skip(set, task);
+	hlist_del_init(&task->container_node);
+}
 
 /* member.c */
 extern struct rw_semaphore container_move_sem;

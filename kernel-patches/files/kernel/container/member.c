@@ -94,6 +94,13 @@ static struct container_set *task_set_lock(struct task_struct *task)
 
 /* Fork */
 
+/* Apart, as it needs a stack that forks in general do not. */
+static noinline int wait_for_move(void)
+{
+	return wait_var_event_killable(&moving, READ_ONCE(moving) !=
+						current->signal);
+}
+
 int __container_can_fork(struct task_struct *child)
 {
 	struct container_subsys *ss;
@@ -106,24 +113,25 @@ int __container_can_fork(struct task_struct *child)
 		return 0;
 
 	if (unlikely(READ_ONCE(moving) == current->signal)) {
-		ret = wait_var_event_killable(&moving,
-					      READ_ONCE(moving) != current->signal);
+		ret = wait_for_move();
 		if (ret)
 			return ret;
 	}
 
 	set = task_set_get(current);
-	rcu_assign_pointer(child->containers, set);
+	RCU_INIT_POINTER(child->containers, set);	/* not visible yet */
 
 	mask = READ_ONCE(counting);
 	for_each_subsys_in(ss, id, mask) {
 		ret = ss->can_fork ? ss->can_fork(set->subsys[id], child) : 0;
 		if (ret) {
+			/* Those before this one have been charged. */
+			child->container_counted = mask & (BIT(id) - 1);
 			container_cancel_fork(child);
 			return ret;
 		}
-		child->container_counted |= BIT(id);
 	}
+	child->container_counted = mask;
 	return 0;
 }
 
@@ -180,9 +188,6 @@ void __container_post_fork(struct task_struct *child)
 	struct container_subsys *ss;
 	struct container_set *set;
 	unsigned int id;
-
-	if (!callees)
-		return;
 
 	/* The lock keeps a move's store, and so its ->attach(), behind us. */
 	rcu_read_lock();

@@ -98,37 +98,55 @@ static void uncharge(struct numtasks *nt)
 	} while (level-- && need_in(old) > min_in(old));
 }
 
-enum taking { TAKEN, REFUSED, UNPAID };
+/* Is a group with this account at its maximum?  Never for what is not to be refused. */
+static __always_inline bool full(struct numtasks *nt, u64 account, bool force)
+{
+	return !force && need_in(account) >= READ_ONCE(nt->max);
+}
+
+enum taking { TAKEN, REFUSED, BORROW };
 
 /*
- * Let a group count one task more.  @paid: its parent counts it already.  Without
- * that only what the group is guaranteed is to be had; UNPAID says that there is
- * nothing left of it.
+ * Let a group that need not borrow count one task more: within its guarantee, or
+ * the root.  BORROW says that it has to after all.
  */
-static enum taking take(struct numtasks *nt, bool paid, bool force)
+static __always_inline enum taking take_own(struct numtasks *nt, bool force)
 {
 	u64 old = atomic64_read(&nt->account);
-	bool guaranteed;
 
 	do {
-		if (!force && need_in(old) >= READ_ONCE(nt->max))
+		if (full(nt, old, force))
 			return REFUSED;
-		guaranteed = need_in(old) < min_in(old);
-		if (!guaranteed && !paid && nt->level)
-			return UNPAID;
+		if (nt->level && need_in(old) >= min_in(old))
+			return BORROW;
 	} while (!atomic64_try_cmpxchg(&nt->account, &old, old + 1));
-
-	if (guaranteed && paid)
-		uncharge(nt->path[nt->level - 1]);
 	return TAKEN;
 }
 
-/* Charge a task to a group, and to those above from which it borrows. */
-static bool charge(struct numtasks *nt, bool force)
+/* Let a group whose parent has paid count one task more. */
+static __always_inline bool take_paid(struct numtasks *nt, bool force)
 {
-	enum taking taking;
+	u64 old = atomic64_read(&nt->account);
+
+	do {
+		if (full(nt, old, force))
+			return false;
+	} while (!atomic64_try_cmpxchg(&nt->account, &old, old + 1));
+
+	/* Within its guarantee: there was nothing to pay. */
+	if (unlikely(need_in(old) < min_in(old)))
+		uncharge(nt->path[nt->level - 1]);
+	return true;
+}
+
+/*
+ * Charge a task to a group, and to those above from which it borrows.  Inlined, as
+ * each caller has one value of @force, and one of them is fork.
+ */
+static __always_inline bool charge(struct numtasks *nt, bool force)
+{
 	unsigned int level;
-	bool paid;
+	enum taking taking;
 	u64 now;
 
 	do {
@@ -136,25 +154,24 @@ static bool charge(struct numtasks *nt, bool force)
 		for (level = nt->level; level; level--) {
 			now = atomic64_read(&nt->path[level]->account);
 			/* Whoever cannot have it must not hold it meanwhile. */
-			if (!force &&
-			    need_in(now) >= READ_ONCE(nt->path[level]->max))
+			if (full(nt->path[level], now, force))
 				return false;
 			if (need_in(now) < min_in(now))
 				break;
 		}
-		/* ... and down from there, each paid by the one above. */
-		paid = false;
-		for (; level <= nt->level; level++) {
-			taking = take(nt->path[level], paid, force);
-			if (taking != TAKEN)
-				break;
-			paid = true;
-		}
-	} while (taking == UNPAID);
+		taking = take_own(nt->path[level], force);
+	} while (taking == BORROW);
+	if (taking == REFUSED)
+		return false;
 
-	if (taking == REFUSED && paid)
-		uncharge(nt->path[level - 1]);
-	return taking == TAKEN;
+	/* ... and down from there, each paid by the one above. */
+	while (level < nt->level) {
+		if (!take_paid(nt->path[++level], force)) {
+			uncharge(nt->path[level - 1]);
+			return false;
+		}
+	}
+	return true;
 }
 
 /* Let one group count @more, which may be negative.  Returns what its parent is to. */

@@ -32,17 +32,6 @@ static void reap_workfn(struct work_struct *work);
 static DECLARE_WORK(reap_work, reap_workfn);
 
 /**
- * container_set_tryget - take a reference to a set that may be dying
- * @set: reachable under RCU or a lock
- *
- * Any context.
- */
-bool container_set_tryget(struct container_set *set)
-{
-	return set == &init_container_set || refcount_inc_not_zero(&set->refs);
-}
-
-/**
  * container_set_put - drop a reference to a set
  * @set: the set
  *
@@ -54,28 +43,6 @@ void container_set_put(struct container_set *set)
 		return;
 	if (llist_add(&set->reap_node, &reap_list))
 		queue_work(system_unbound_wq, &reap_work);
-}
-
-/**
- * task_set_get - a task's set, with a reference
- * @task: pinned by the caller
- *
- * Any context.
- */
-struct container_set *task_set_get(struct task_struct *task)
-{
-	struct container_set *set;
-
-	rcu_read_lock();
-	/*
-	 * A set can only be dying here if the task has just been moved from it:
-	 * look again.
-	 */
-	do {
-		set = rcu_dereference(task->containers);
-	} while (!container_set_tryget(set));
-	rcu_read_unlock();
-	return set;
 }
 
 /**
@@ -189,51 +156,37 @@ struct container_set *container_set_find(struct container_set *from,
 	return set ?: set_create(from, to, at);
 }
 
-/* A set that a task is in makes its containers busy: the first one does. */
-void container_set_arrive(struct container_set *set)
+/* There is a task in the set now: its containers are busy.  Under its lock. */
+void container_set_inhabited(struct container_set *set)
 {
 	unsigned int i;
 
-	lockdep_assert_held(&set->lock);
-	if (set->nr_tasks++)
-		return;
 	for (i = 0; i < MAX_HIERARCHIES; i++)
 		if (set->at[i].container)
 			container_busy_inc(set->at[i].container);
 }
 
-/* The last one to leave may free a container of its business. */
-void container_set_leave(struct container_set *set)
+/* The last task of the set has left.  Under its lock. */
+void container_set_deserted(struct container_set *set)
 {
 	unsigned int i;
 
-	lockdep_assert_held(&set->lock);
-	if (--set->nr_tasks)
-		return;
 	for (i = 0; i < MAX_HIERARCHIES; i++)
 		if (set->at[i].container)
 			container_busy_dec(set->at[i].container);
 }
 
-/* Put @task on its set's list.  It must be on none. */
-void container_set_link(struct container_set *set, struct task_struct *task)
-{
-	lockdep_assert_held(&set->lock);
-	hlist_add_head(&task->container_node, &set->tasks);
-}
-
-/* Take @task off its set's list; walks that were about to see it go on. */
-void container_set_unlink(struct container_set *set, struct task_struct *task)
+/* Let walks that were about to see @task, which leaves the list, go on after it. */
+void container_set_walks_skip(struct container_set *set,
+			      struct task_struct *task)
 {
 	struct container_task_iter *it;
 
-	lockdep_assert_held(&set->lock);
 	list_for_each_entry(it, &set->iters, node)
 		if (it->next == task)
 			it->next = hlist_entry_safe(task->container_node.next,
 						    struct task_struct,
 						    container_node);
-	hlist_del_init(&task->container_node);
 }
 
 /**
