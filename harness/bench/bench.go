@@ -134,8 +134,14 @@ func prepare(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *re
 
 // measureExactly counts instructions in a kernel for the n-th time.
 func (b *bench) measureExactly(ctx context.Context, f kernel.Flavor, n int) (measurement, error) {
-	config := guest.Config{SMP: 1, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...)}
-	return b.measure(ctx, f, fmt.Sprintf("run %d", n), plan(f, b.match), config)
+	return b.measure(ctx, f, fmt.Sprintf("run %d", n), plan(f, b.match, batches), b.exactly())
+}
+
+// exactly describes a guest whose instructions are counted. While its processor is idle, the emulator's main loop sets the clock;
+// that must not happen while the thread of the processor, which is about to be idle, still has instructions to add to it.
+func (b *bench) exactly() guest.Config {
+	return guest.Config{SMP: 1, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...),
+		OneHostProcessor: true}
 }
 
 // measure lets the workload follow a plan in a kernel, in a guest as config says. run is what progress calls it.

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gpc/harness/kernel"
@@ -49,9 +50,9 @@ const (
 	manyPids = 32768
 )
 
-// plan returns what the workload is to do in a kernel, with those scenarios whose labels match. userspace/workload/plan.c tells
-// what the lines mean.
-func plan(f kernel.Flavor, match *regexp.Regexp) string {
+// plan returns what the workload is to do in a kernel, with those scenarios whose labels match, each in so many batches.
+// userspace/workload/plan.c tells what the lines mean.
+func plan(f kernel.Flavor, match *regexp.Regexp, batches int) string {
 	var b strings.Builder
 	for _, st := range states {
 		var wanted []scenario
@@ -62,7 +63,7 @@ func plan(f kernel.Flavor, match *regexp.Regexp) string {
 		}
 		if len(wanted) > 0 {
 			st.scenarios = wanted
-			st.write(&b, f, 1)
+			st.write(&b, f, batches, 1)
 		}
 	}
 	return b.String()
@@ -91,8 +92,13 @@ func Matches(match *regexp.Regexp) bool {
 	return len(labels(match)) > 0
 }
 
-// write writes the plan of one state, on a machine with so many processors.
-func (st state) write(b *strings.Builder, f kernel.Flavor, processors int) {
+// Has reports whether there is a scenario of that name that is no storm.
+func Has(name string) bool {
+	return slices.Contains(labels(regexp.MustCompile("")), name)
+}
+
+// write writes the plan of one state, in so many batches, on a machine with so many processors.
+func (st state) write(b *strings.Builder, f kernel.Flavor, batches, processors int) {
 	pids := fewPids
 	if st.name == manyTasks {
 		pids = manyPids
@@ -117,7 +123,7 @@ func (st state) write(b *strings.Builder, f kernel.Flavor, processors int) {
 	}
 	for _, sc := range st.scenarios {
 		if mounted || !sc.needsHierarchy() {
-			sc.write(b, label(sc, st), st.depth)
+			sc.write(b, label(sc, st), st.depth, batches)
 		}
 	}
 	for i := len(undo) - 1; i >= 0; i-- {
@@ -150,8 +156,9 @@ func makeContainer(b *strings.Builder, dir, subsystems string, processors int) {
 	}
 }
 
-// write writes the line that measures a scenario under a name. Its containers are those of the first hierarchy, so deep.
-func (sc scenario) write(b *strings.Builder, name string, depth int) {
+// write writes the line that measures a scenario under a name, in so many batches. Its containers are those of the first hierarchy,
+// so deep.
+func (sc scenario) write(b *strings.Builder, name string, depth, batches int) {
 	program := sc.program
 	if program == "" {
 		program = sc.name

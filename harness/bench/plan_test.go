@@ -52,25 +52,25 @@ umount /h1
 `,
 	} {
 		var b strings.Builder
-		if st.write(&b, f, 4); b.String() != want {
+		if st.write(&b, f, batches, 4); b.String() != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", f, &b, want)
 		}
 	}
 	var b strings.Builder
-	if st.write(&b, kernel.Release, 1); !strings.Contains(b.String(), "mount /h1 container cpuset,cpuacct,numtasks\n") {
+	if st.write(&b, kernel.Release, batches, 1); !strings.Contains(b.String(), "mount /h1 container cpuset,cpuacct,numtasks\n") {
 		t.Errorf("release: got\n%s", &b)
 	}
 }
 
 // TestPlanLeavesOut checks states that a kernel cannot have and scenarios that nobody wants.
 func TestPlanLeavesOut(t *testing.T) {
-	if p := plan(kernel.Cgroup, regexp.MustCompile("@bc")); strings.Contains(p, "mount") || !strings.Contains(p, "run open@bc/1") {
+	if p := plan(kernel.Cgroup, regexp.MustCompile("@bc"), batches); strings.Contains(p, "mount") || !strings.Contains(p, "run open@bc/1") {
 		t.Errorf("mainline has no bc, but its figures with nothing mounted are wanted: got\n%s", p)
 	}
-	if p := plan(kernel.Vanilla, everything); strings.Contains(p, "mount ") || strings.Contains(p, " move ") {
+	if p := plan(kernel.Vanilla, everything, batches); strings.Contains(p, "mount ") || strings.Contains(p, " move ") {
 		t.Errorf("vanilla has nothing to mount: got\n%s", p)
 	}
-	p := plan(kernel.Release, regexp.MustCompile("^fork@named/1$"))
+	p := plan(kernel.Release, regexp.MustCompile("^fork@named/1$"), batches)
 	if strings.Count(p, "\nrun ") != 1 || strings.Count(p, "state ") != 1 {
 		t.Errorf("one scenario is wanted: got\n%s", p)
 	}
@@ -79,7 +79,7 @@ func TestPlanLeavesOut(t *testing.T) {
 // TestSameHistory checks that what all kernels can do comes in the same order in all of them.
 func TestSameHistory(t *testing.T) {
 	runs := func(f kernel.Flavor) (lines []string) {
-		for line := range strings.Lines(plan(f, everything)) {
+		for line := range strings.Lines(plan(f, everything, batches)) {
 			if strings.HasPrefix(line, "run ") && !strings.Contains(line, "/h1") {
 				lines = append(lines, line)
 			}

@@ -67,7 +67,7 @@ func MeasureStorms(ctx context.Context, lab *kernel.Lab, m *machine.Machine, mat
 		pair := map[kernel.Flavor]measurement{}
 		for _, f := range Flavors() {
 			var plan strings.Builder
-			st.write(&plan, f, stormProcessors)
+			st.write(&plan, f, batches, stormProcessors)
 			config := guest.Config{SMP: stormProcessors, Memory: memory, Append: "quiet"}
 			if pair[f], err = b.measure(ctx, f, fmt.Sprintf("storm %d of %d", n+1, stormPairs), plan.String(), config); err != nil {
 				return nil, err

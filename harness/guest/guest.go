@@ -34,6 +34,8 @@ type Config struct {
 	LogDir string
 	// ExtraArgs are added to the emulator's arguments. An -accel among them replaces the choice of an accelerator.
 	ExtraArgs []string
+	// OneHostProcessor keeps the emulator on one of the host's processors.
+	OneHostProcessor bool
 }
 
 // Job is a command to run in the guest.

@@ -43,6 +43,9 @@ func (c Config) options() ([]qemu.Option, error) {
 	} else {
 		options = append(options, qemu.Processors(processors))
 	}
+	if c.OneHostProcessor {
+		options = append(options, qemu.OneHostProcessor())
+	}
 	return append(options, qemu.Args(c.ExtraArgs...)), nil
 }
 

@@ -16,6 +16,8 @@ type spec struct {
 	inherited []*os.File // what the emulator gets beside its standard files, from descriptor 3 on
 	ports     map[string]net.Conn
 	console   net.Conn
+
+	oneHostProcessor bool
 }
 
 func newSpec() *spec { return &spec{ports: make(map[string]net.Conn)} }

@@ -71,7 +71,7 @@ func Start(ctx context.Context, program string, options ...Option) (*VM, error) 
 	}
 	// QEMU has its ends of all connections now. Ours see an end of file when QEMU dies only if nobody else has them.
 	s.closeInherited()
-	if err := vm.connect(); err != nil {
+	if err := vm.connect(s.oneHostProcessor); err != nil {
 		vm.Kill()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -97,8 +97,9 @@ func (vm *VM) run(started chan<- error) {
 	close(vm.done)
 }
 
-// connect takes up the QMP connection, starts listening to events, and lets the guest run.
-func (vm *VM) connect() error {
+// connect takes up the QMP connection, starts listening to events, and lets the guest run. The emulator, which has all its threads
+// by then, first goes to one processor of the host if it shall.
+func (vm *VM) connect(oneHostProcessor bool) error {
 	if err := vm.monitor.Connect(); err != nil {
 		close(vm.events)
 		return err
@@ -109,6 +110,11 @@ func (vm *VM) connect() error {
 		return err
 	}
 	go vm.translate(raw)
+	if oneHostProcessor {
+		if err := keepOnOneProcessor(vm.cmd.Process.Pid); err != nil {
+			return err
+		}
+	}
 	_, err = vm.monitor.Run([]byte(`{"execute": "cont"}`))
 	return err
 }

@@ -3,7 +3,9 @@
  * comes from the host, until all is measured. It follows /plan, writes /results, and becomes the guest's agent, which
  * hands the results to the host.
  */
+#include <linux/sched.h>
 #include "workload.h"
+#include "spawn.h"
 
 #define PLAN_SIZE	(64 << 10)
 #define RESULTS_SIZE	(256 << 10)
@@ -47,6 +49,24 @@ static void touch_memory(void)
 		*p = 0;
 }
 
+/*
+ * The kernel finds processes by number in a tree with 64 branches. As long as one of a number above 63 lives, the tree has a second level;
+ * otherwise each fork makes that level and each exit frees it. That must not depend on which of the kernel's own threads live on, so
+ * one process sleeps for ever. It is none that waitpid() without more words waits for.
+ */
+static void keep_a_number(void)
+{
+	int pid;
+
+	do {
+		pid = fork();
+		if (!pid)
+			exit(0);
+	} while (waitpid(pid, NULL, 0) == pid && pid < 2 * 64);
+	if (spawn(CLONE_VM | CLONE_FS | CLONE_FILES, NULL, __NR_pause) < 0)
+		fail(0, "the sleeping process");
+}
+
 int main(void)
 {
 	char *agent[] = { "/init", NULL };
@@ -60,6 +80,7 @@ int main(void)
 	report = shared(sizeof(*report));
 	plan = shared(PLAN_SIZE);
 	results = shared(RESULTS_SIZE);
+	keep_a_number();
 	mkdir("/proc", 0555);
 	mount("proc", "/proc", "proc", 0, NULL);
 	fd = open("/plan", O_RDONLY);

@@ -96,19 +96,24 @@ func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, *bench.Report, 
 	if !bench.Matches(match) {
 		return nil, nil, nil, fmt.Errorf("--scenario: no scenario matches %q; docs/performance.md lists them", f.scenario)
 	}
-	machines := machine.All()
-	if f.arch != "" {
-		m, err := machine.ByName(f.arch)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		machines = []*machine.Machine{m}
+	machines, err := chosenMachines(f.arch)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	var before *bench.Report
 	if f.compare != "" {
 		before, err = bench.Load(f.compare)
 	}
 	return match, machines, before, err
+}
+
+// chosenMachines returns the machine of an architecture, or all if there is no name.
+func chosenMachines(arch string) ([]*machine.Machine, error) {
+	if arch == "" {
+		return machine.All(), nil
+	}
+	m, err := machine.ByName(arch)
+	return []*machine.Machine{m}, err
 }
 
 // writeTables prints what was measured on a machine.

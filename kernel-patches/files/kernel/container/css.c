@@ -10,7 +10,7 @@
 struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
 
 /* Ids of the subsystems with ->fork(), whose calls cost a lock.  Set at boot. */
-unsigned long container_fork_hearers;
+unsigned long container_fork_hearers __read_mostly;
 
 /**
  * container_subsys_by_name - find a registered subsystem
@@ -149,11 +149,11 @@ int container_register_subsys(struct container_subsys *ss)
 		goto out;
 	ss->root_css = css;
 	ss->root = &container_dummy;
-	container_dummy.subsys_mask |= BIT(ss->id);
 	if (ss->fork)
 		WRITE_ONCE(container_fork_hearers,
 			   container_fork_hearers | BIT(ss->id));
 	container_subsys_by_id[ss->id] = ss;
+	container_dummy.subsys_mask |= BIT(ss->id);
 	list_for_each_entry(set, &container_sets, all)
 		WRITE_ONCE(set->subsys[ss->id], css);
 

@@ -86,7 +86,10 @@ int container_create_states(struct container *cont);
 void container_remove_states(struct container *cont);
 void container_destroy_states(struct container *cont);
 
-/* Walk the subsystems whose ids are in a mask, the lowest first. */
+/*
+ * Walk the subsystems whose ids are in a mask, the lowest first.  All of them must
+ * be registered; after the walk neither @ss nor @id means anything.
+ */
 #define for_each_subsys_in(ss, id, mask)				\
 	for (unsigned long left_ = (mask);				\
 	     left_ && ((id) = __ffs(left_),				\

@@ -61,10 +61,10 @@
 DEFINE_STATIC_KEY_FALSE(containers_tracked);
 
 /* Forks put children on lists.  Under container_mutex; read by container_join(). */
-static bool tracking;
+static bool tracking __read_mostly;
 
 /* Ids of the subsystems that count tasks now.  As above. */
-static unsigned long counting;
+static unsigned long counting __read_mostly;
 
 /*
  * Held for writing while tasks change sets.  Not container_mutex, as the opening
@@ -119,7 +119,8 @@ int __container_can_fork(struct task_struct *child)
 	}
 
 	set = task_set_get(current);
-	RCU_INIT_POINTER(child->containers, set);	/* not visible yet */
+	/* Whoever makes the child visible orders this before it. */
+	RCU_INIT_POINTER(child->containers, set);
 
 	mask = READ_ONCE(counting);
 	for_each_subsys_in(ss, id, mask) {

@@ -102,7 +102,6 @@ static struct container_set *set_create(struct container_set *from,
 					struct container *const *at)
 {
 	struct container_set *set;
-	struct container_subsys *ss;
 	unsigned int i;
 
 	set = kzalloc(sizeof(*set), GFP_KERNEL_ACCOUNT);
@@ -114,7 +113,7 @@ static struct container_set *set_create(struct container_set *from,
 	INIT_LIST_HEAD(&set->iters);
 
 	memcpy(set->subsys, from->subsys, sizeof(set->subsys));
-	for_each_subsys_in(ss, i, to->root->subsys_mask)
+	for_each_set_bit(i, &to->root->subsys_mask, MAX_SUBSYS)
 		set->subsys[i] = to->subsys[i];
 
 	for (i = 0; i < MAX_HIERARCHIES; i++) {
@@ -161,6 +160,7 @@ void container_set_inhabited(struct container_set *set)
 {
 	unsigned int i;
 
+	lockdep_assert_held(&set->lock);
 	for (i = 0; i < MAX_HIERARCHIES; i++)
 		if (set->at[i].container)
 			container_busy_inc(set->at[i].container);
@@ -171,6 +171,7 @@ void container_set_deserted(struct container_set *set)
 {
 	unsigned int i;
 
+	lockdep_assert_held(&set->lock);
 	for (i = 0; i < MAX_HIERARCHIES; i++)
 		if (set->at[i].container)
 			container_busy_dec(set->at[i].container);

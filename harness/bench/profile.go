@@ -1,0 +1,172 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"gpc/harness/kernel"
+	"gpc/harness/machine"
+)
+
+// A profile is the difference between two runs that differ in the number of batches only, so it does not hold what the guest does
+// before and after.
+const (
+	fewBatches  = 3
+	manyBatches = 13
+)
+
+// Profile tells in which functions of each kernel the instructions of an operation are spent.
+type Profile struct {
+	// Machine and Scenario are what was profiled.
+	Machine, Scenario string
+	// Flavors are the kernels that can do the operation.
+	Flavors []kernel.Flavor
+	// Functions are those that any of them has executed, in no order.
+	Functions []Function
+}
+
+// Function is a function of the kernel, or several of one name.
+type Function struct {
+	// Name is the function's.
+	Name string
+	// Instructions are those of one operation, by kernel.
+	Instructions map[kernel.Flavor]float64
+}
+
+// MeasureProfile counts the instructions of one operation by function. The scenario is given by its whole name, as fork@trio/1.
+// Cancelling ctx ends the guest.
+func MeasureProfile(ctx context.Context, lab *kernel.Lab, m *machine.Machine, scenario string) (Profile, error) {
+	p := Profile{Machine: m.Name, Scenario: scenario}
+	b, err := prepare(ctx, lab, m, regexp.MustCompile("^"+regexp.QuoteMeta(scenario)+"$"))
+	if err != nil {
+		return p, err
+	}
+	plugin, err := buildPlugin(ctx, lab, m.QEMU)
+	if err != nil {
+		return p, err
+	}
+	functions := map[string]map[kernel.Flavor]float64{}
+	for _, f := range Flavors() {
+		counts, err := b.profile(ctx, f, plugin)
+		if err != nil {
+			return p, err
+		}
+		if counts == nil {
+			continue
+		}
+		p.Flavors = append(p.Flavors, f)
+		for name, count := range counts {
+			if functions[name] == nil {
+				functions[name] = map[kernel.Flavor]float64{}
+			}
+			functions[name][f] = count
+		}
+	}
+	for name, instructions := range functions {
+		p.Functions = append(p.Functions, Function{name, instructions})
+	}
+	return p, nil
+}
+
+// profile returns the instructions of an operation in one kernel, by function; nil where the kernel cannot do the operation.
+func (b *bench) profile(ctx context.Context, f kernel.Flavor, plugin string) (map[string]float64, error) {
+	symbols, err := readSymbols(b.images[f])
+	if err != nil {
+		return nil, err
+	}
+	few, _, err := b.countBlocks(ctx, f, plugin, fewBatches)
+	if err != nil {
+		return nil, err
+	}
+	many, operations, err := b.countBlocks(ctx, f, plugin, manyBatches)
+	if err != nil || operations == 0 {
+		return nil, err
+	}
+	counts := map[string]float64{}
+	before := symbols.count(few)
+	for name, count := range symbols.count(many) {
+		counts[name] = float64(count-before[name]) / float64(operations*(manyBatches-fewBatches))
+	}
+	return counts, nil
+}
+
+// countBlocks lets the emulator count executions while the scenario runs in so many batches. It returns the counts, and how many
+// operations there are in a batch, 0 if the kernel has nothing like the scenario.
+func (b *bench) countBlocks(ctx context.Context, f kernel.Flavor, plugin string, batches int) ([]block, int64, error) {
+	counts, err := os.CreateTemp("", "gpc-profile-")
+	if err != nil {
+		return nil, 0, err
+	}
+	defer os.Remove(counts.Name())
+	defer counts.Close()
+	config := b.exactly()
+	config.ExtraArgs = append(config.ExtraArgs, "-plugin", fmt.Sprintf("%s,out=%s", plugin, counts.Name()))
+	m, err := b.measure(ctx, f, fmt.Sprintf("%d batches", batches), plan(f, b.match, batches), config)
+	if err != nil {
+		return nil, 0, err
+	}
+	blocks, err := readBlocks(counts)
+	for _, cost := range m.costs {
+		return blocks, cost.Operations, err
+	}
+	return blocks, 0, err
+}
+
+// over is how many instructions more a kernel spends in a function than vanilla.
+func (fn Function) over(f kernel.Flavor) float64 {
+	return fn.Instructions[f] - fn.Instructions[kernel.Vanilla]
+}
+
+// WriteTable writes the functions whose names match and in which the patched kernel differs most from vanilla, at most so many, and
+// the sums of all functions that match. Where vanilla cannot do the operation, those in which the patched kernel spends most.
+func (p Profile) WriteTable(w io.Writer, match *regexp.Regexp, most int) error {
+	t := newTable(p.Machine+" "+p.Scenario, "vanilla", "release", "cgroup", "release above", "cgroup above")
+	sum := Function{"sum", map[kernel.Flavor]float64{}}
+	var shown []Function
+	for _, fn := range p.Functions {
+		if !match.MatchString(fn.Name) {
+			continue
+		}
+		shown = append(shown, fn)
+		for f, count := range fn.Instructions {
+			sum.Instructions[f] += count
+		}
+	}
+	slices.SortFunc(shown, func(a, b Function) int {
+		return cmp.Or(cmp.Compare(math.Abs(b.over(kernel.Release)), math.Abs(a.over(kernel.Release))),
+			cmp.Compare(math.Abs(b.over(kernel.Cgroup)), math.Abs(a.over(kernel.Cgroup))), cmp.Compare(a.Name, b.Name))
+	})
+	for _, fn := range append(shown[:min(most, len(shown))], sum) {
+		t.AppendRow(p.row(fn))
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+// row is a function's row of the table.
+func (p Profile) row(fn Function) table.Row {
+	row := table.Row{fn.Name}
+	for _, f := range Flavors() {
+		if slices.Contains(p.Flavors, f) {
+			row = append(row, fmt.Sprintf("%.1f", fn.Instructions[f]))
+		} else {
+			row = append(row, missing)
+		}
+	}
+	for _, f := range Flavors()[1:] {
+		if slices.Contains(p.Flavors, f) && slices.Contains(p.Flavors, kernel.Vanilla) {
+			row = append(row, fmt.Sprintf("%+.1f", fn.over(f)))
+		} else {
+			row = append(row, missing)
+		}
+	}
+	return row
+}

@@ -1,0 +1,91 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/binary"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"gpc/harness/kernel"
+)
+
+func TestReadBlocks(t *testing.T) {
+	write := func(blocks ...block) *bytes.Buffer {
+		var b bytes.Buffer
+		for _, bl := range blocks {
+			if err := binary.Write(&b, binary.NativeEndian, bl); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return &b
+	}
+	first, second := block{0x1000, 7, 2}, block{0x1010, 1, 0}
+	for name, file := range map[string]*bytes.Buffer{
+		"a full file":             write(first, second),
+		"a file with room at end": write(first, second, block{}, block{0x2000, 1, 1}),
+	} {
+		if got, err := readBlocks(file); err != nil || !slices.Equal(got, []block{first, second}) {
+			t.Errorf("%s: got %v, %v", name, got, err)
+		}
+	}
+	for name, file := range map[string]*bytes.Buffer{
+		"an empty file":       write(),
+		"a file of zeros":     write(block{}),
+		"a file that is torn": bytes.NewBuffer(write(first, second).Bytes()[:30]),
+	} {
+		if got, err := readBlocks(file); err == nil {
+			t.Errorf("%s passed for %v", name, got)
+		}
+	}
+}
+
+func TestCountFunctions(t *testing.T) {
+	s := symbols{addresses: []uint64{0x1000, 0x1100, 0x1200}, names: []string{"first", "second", "first"}}
+	got := s.count([]block{{0x10, 5, 5}, {0x1000, 2, 3}, {0x10ff, 1, 1}, {0x1100, 1, 10}, {0x9000, 100, 1}, {0x1104, 3, 0}})
+	want := map[string]int64{userSpace: 25, "first": 107, "second": 10}
+	if len(got) != len(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for name, count := range want {
+		if got[name] != count {
+			t.Errorf("%s: %d instructions, want %d", name, got[name], count)
+		}
+	}
+}
+
+func TestProfileTable(t *testing.T) {
+	counts := func(vanilla, release, cgroup float64) map[kernel.Flavor]float64 {
+		return map[kernel.Flavor]float64{kernel.Vanilla: vanilla, kernel.Release: release, kernel.Cgroup: cgroup}
+	}
+	p := Profile{Machine: "m", Scenario: "s", Flavors: Flavors(), Functions: []Function{
+		{"same", counts(100, 100, 100)}, {"dearer", counts(10, 12, 10)}, {"cheaper", counts(50, 40, 50)}, {"peer", counts(0, 0, 30)}}}
+	names := func(match string, most int) string {
+		var b strings.Builder
+		if err := p.WriteTable(&b, regexp.MustCompile(match), most); err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for line := range strings.Lines(b.String()) {
+			all = append(all, strings.Fields(line)[0])
+		}
+		return strings.Join(all[2:], " ") // after the header
+	}
+	for _, test := range []struct {
+		match string
+		most  int
+		want  string
+	}{{"", 9, "cheaper dearer peer same sum"}, {"", 2, "cheaper dearer sum"}, {"^[ds]", 9, "dearer same sum"}} {
+		if got := names(test.match, test.most); got != test.want {
+			t.Errorf("%q, %d: got %q, want %q", test.match, test.most, got, test.want)
+		}
+	}
+	var b strings.Builder
+	if err := p.WriteTable(&b, regexp.MustCompile("^[ds]"), 1); err != nil {
+		t.Fatal(err)
+	}
+	if sum := b.String()[strings.LastIndex(b.String(), "sum"):]; !strings.Contains(sum, "110.0") || !strings.Contains(sum, "+2.0") {
+		t.Errorf("the sum is not that of all functions that match: %s", sum)
+	}
+}
