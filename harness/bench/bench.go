@@ -89,8 +89,7 @@ func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *re
 	return result, drifts, nil
 }
 
-// mostRuns is how often a kernel is measured where the first two runs differ. On a very busy host one pair of twelve has differed, by a few
-// instructions; why is not known.
+// mostRuns is how often a kernel is measured where the first two runs differ, as one pair in some dozens may on a busy host. exactly tells why.
 const mostRuns = 3
 
 // agree measures until two runs have the same digits, and returns those; otherwise the first run, and where the second differs.
@@ -137,8 +136,9 @@ func (b *bench) measureExactly(ctx context.Context, f kernel.Flavor, n int) (mea
 	return b.measure(ctx, f, fmt.Sprintf("run %d", n), plan(f, b.match, batches), b.exactly())
 }
 
-// exactly describes a guest whose instructions are counted. While its processor is idle, the emulator's main loop sets the clock;
-// that must not happen while the thread of the processor, which is about to be idle, still has instructions to add to it.
+// exactly describes a guest whose instructions are counted. While its processor is idle, the emulator's main loop sets the clock. It
+// must not do so while the processor's thread, which is about to be idle, has instructions to add to the clock: they would count
+// twice. On one processor of the host the two hardly ever meet there.
 func (b *bench) exactly() guest.Config {
 	return guest.Config{SMP: 1, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...),
 		OneHostProcessor: true}
