@@ -125,14 +125,29 @@ func (fn Function) over(f kernel.Flavor) float64 {
 	return fn.Instructions[f] - fn.Instructions[kernel.Vanilla]
 }
 
-// WriteTable writes the functions whose names match and in which the patched kernel differs most from vanilla, at most so many, and
-// the sums of all functions that match. Where vanilla cannot do the operation, those in which the patched kernel spends most.
+// change is how far the kernel that differs most from vanilla is from it.
+func (fn Function) change() float64 {
+	return max(math.Abs(fn.over(kernel.Release)), math.Abs(fn.over(kernel.Cgroup)))
+}
+
+// shown tells whether any figure of the function is more than 0 when it is printed.
+func (fn Function) shown() bool {
+	for _, count := range fn.Instructions {
+		if math.Abs(count) >= 0.05 {
+			return true
+		}
+	}
+	return false
+}
+
+// WriteTable writes the functions whose names match and in which the kernels differ most from vanilla, at most so many, and the
+// sums of all functions that match. Where vanilla cannot do the operation, those in which they spend most.
 func (p Profile) WriteTable(w io.Writer, match *regexp.Regexp, most int) error {
 	t := newTable(p.Machine+" "+p.Scenario, "vanilla", "release", "cgroup", "release above", "cgroup above")
 	sum := Function{"sum", map[kernel.Flavor]float64{}}
 	var shown []Function
 	for _, fn := range p.Functions {
-		if !match.MatchString(fn.Name) {
+		if !match.MatchString(fn.Name) || !fn.shown() {
 			continue
 		}
 		shown = append(shown, fn)
@@ -141,8 +156,7 @@ func (p Profile) WriteTable(w io.Writer, match *regexp.Regexp, most int) error {
 		}
 	}
 	slices.SortFunc(shown, func(a, b Function) int {
-		return cmp.Or(cmp.Compare(math.Abs(b.over(kernel.Release)), math.Abs(a.over(kernel.Release))),
-			cmp.Compare(math.Abs(b.over(kernel.Cgroup)), math.Abs(a.over(kernel.Cgroup))), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.change(), a.change()), cmp.Compare(a.Name, b.Name))
 	})
 	for _, fn := range append(shown[:min(most, len(shown))], sum) {
 		t.AppendRow(p.row(fn))

@@ -60,7 +60,7 @@ func TestProfileTable(t *testing.T) {
 		return map[kernel.Flavor]float64{kernel.Vanilla: vanilla, kernel.Release: release, kernel.Cgroup: cgroup}
 	}
 	p := Profile{Machine: "m", Scenario: "s", Flavors: Flavors(), Functions: []Function{
-		{"same", counts(100, 100, 100)}, {"dearer", counts(10, 12, 10)}, {"cheaper", counts(50, 40, 50)}, {"peer", counts(0, 0, 30)}}}
+		{"never", counts(0, 0, 0.04)}, {"same", counts(100, 100, 100)}, {"dearer", counts(10, 12, 10)}, {"cheaper", counts(50, 40, 50)}, {"peer", counts(0, 0, 30)}}}
 	names := func(match string, most int) string {
 		var b strings.Builder
 		if err := p.WriteTable(&b, regexp.MustCompile(match), most); err != nil {
@@ -76,7 +76,7 @@ func TestProfileTable(t *testing.T) {
 		match string
 		most  int
 		want  string
-	}{{"", 9, "cheaper dearer peer same sum"}, {"", 2, "cheaper dearer sum"}, {"^[ds]", 9, "dearer same sum"}} {
+	}{{"", 9, "peer cheaper dearer same sum"}, {"", 2, "peer cheaper sum"}, {"^[ds]", 9, "dearer same sum"}} {
 		if got := names(test.match, test.most); got != test.want {
 			t.Errorf("%q, %d: got %q, want %q", test.match, test.most, got, test.want)
 		}
