@@ -14,6 +14,7 @@ import (
 
 	"gpc/harness/kernel"
 	"gpc/harness/machine"
+	"gpc/harness/qemu"
 )
 
 // A profile is the difference between two runs that differ in the number of batches only, so it does not hold what the guest does
@@ -108,7 +109,7 @@ func (b *bench) countBlocks(ctx context.Context, f kernel.Flavor, plugin string,
 	defer os.Remove(counts.Name())
 	defer counts.Close()
 	config := b.exactly()
-	config.ExtraArgs = append(config.ExtraArgs, "-plugin", fmt.Sprintf("%s,out=%s", plugin, counts.Name()))
+	config.ExtraArgs = append(config.ExtraArgs, qemu.PluginArgs(plugin, counts.Name())...)
 	m, err := b.measure(ctx, f, fmt.Sprintf("%d batches", batches), plan(f, b.match, batches), config)
 	if err != nil {
 		return nil, 0, err

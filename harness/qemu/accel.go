@@ -37,15 +37,6 @@ func (v version) before(since [2]int) bool {
 	return v[0] < since[0] || v[0] == since[0] && v[1] < since[1]
 }
 
-// PluginVersion returns the version of the interface that an emulator's plugins are built for: the oldest that it still takes.
-func PluginVersion(program string) int {
-	// Version 1 ended with QEMU 9.0.
-	if emulatorVersion(program).before([2]int{9, 0}) {
-		return 1
-	}
-	return 2
-}
-
 // emulatorVersion asks an emulator for its version. One that does not tell counts as the oldest.
 func emulatorVersion(program string) version {
 	out, err := exec.Command(program, "--version").Output()
