@@ -33,6 +33,24 @@ func TestNumtasksReturnsARefusedFork(t *testing.T) {
 	p.end()
 }
 
+// A group that was made, and its directory then was not, leaves nothing in its parent: the kernel would meet it where it divides anew.
+func TestNumtasksForgetsAGroupThatFailed(t *testing.T) {
+	begin(t)
+	h := divided(t, "debug_a")
+	a := mkdir(t, h.Root(), "a")
+	must(t, a.Write("debug_a.fail_create", strconv.Itoa(int(unix.ENOSPC))))
+	for range 10 {
+		wantError(t, a.Child("b").Create(), unix.ENOSPC, "mkdir that debug_a refuses")
+	}
+	must(t, a.Write("debug_a.fail_create", "0"))
+	setShares(t, a, "max_shares=20,child_shares_divisor=10")
+	b := mkdir(t, a, "b")
+	setShares(t, b, "min_shares=10,max_shares=10")
+	wantShares(t, b, 10, 10, 100)
+	must(t, b.Remove())
+	setShares(t, a, "child_shares_divisor=5")
+}
+
 // A fork that is killed once it is charged is returned.
 func TestNumtasksReturnsAKilledFork(t *testing.T) {
 	begin(t)
