@@ -83,8 +83,8 @@ func (b burnt) near(charged time.Duration) bool {
 	if runtime.GOARCH == "amd64" {
 		percent = 50
 	}
-	slack := b.used * percent / 100
-	return charged >= min(b.used, b.accounted)-b.interrupts-slack && charged <= b.used+slack
+	least := min(b.used, b.accounted)
+	return charged >= least-b.interrupts-least*percent/100 && charged <= b.used+b.used*percent/100
 }
 
 // interruptTime is what all processors have spent on interrupts, and on waiting for their host.

@@ -32,8 +32,8 @@ measured twice, and once more where a digit differs; the exit status is 1 if no 
 several processors follow, by the clock: those are ratios, and no test.
 
 With --compare the result is held against an earlier one, which --json has written. If both are of the same Linux,
-compiler, emulator and workload, a scenario that has become dearer by more than 30 instructions, or by 0.1 % if that is
-more, makes the exit status 1. Another --scenario is another workload: what was measured before has left its traces in
+compiler, emulator and workload, a scenario that has become dearer by more than 30 instructions, 0.1 %, or half its
+spread, whichever is most, makes the exit status 1. Another --scenario is another workload: what was measured before has left its traces in
 the kernel.`,
 		Example: `  gpclab bench --arch x86_64 --scenario '^(fork|thread)@'
   gpclab bench --scenario storm
