@@ -14,6 +14,8 @@ type Options struct {
 	ReleaseAgent string
 	// NoPrefix leaves "SUBSYS." off the names of the subsystems' files.
 	NoPrefix bool
+	// NoCloneChildren has the root begin with clone_children off. It is no lasting property of the hierarchy: /proc/mounts does not show it.
+	NoCloneChildren bool
 }
 
 // String returns o as mount(2) takes it.
@@ -33,6 +35,9 @@ func (o Options) String() string {
 	}
 	if o.NoPrefix {
 		words = append(words, "noprefix")
+	}
+	if o.NoCloneChildren {
+		words = append(words, "clone_children=0")
 	}
 	if o.ReleaseAgent != "" {
 		words = append(words, "release_agent="+o.ReleaseAgent)

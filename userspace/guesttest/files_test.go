@@ -21,7 +21,7 @@ func TestFileModes(t *testing.T) {
 	begin(t)
 	h := mount(t, named("modes"))
 	a := mkdir(t, h.Root(), "a")
-	common := map[string]os.FileMode{"tasks": 0o644, "procs": 0o644, "notify_on_release": 0o644}
+	common := map[string]os.FileMode{"tasks": 0o644, "procs": 0o644, "notify_on_release": 0o644, "clone_children": 0o644}
 	wantFiles(t, a, common)
 	common["release_agent"] = 0o644
 	wantFiles(t, h.Root(), common)
@@ -55,7 +55,7 @@ func wantFiles(t testing.TB, c containerfs.Container, want map[string]os.FileMod
 func TestFilesOfNewContainer(t *testing.T) {
 	begin(t)
 	a := mkdir(t, mount(t, named("new")).Root(), "a")
-	for name, want := range map[string]string{"tasks": "", "procs": "", "notify_on_release": "0\n"} {
+	for name, want := range map[string]string{"tasks": "", "procs": "", "notify_on_release": "0\n", "clone_children": "1\n"} {
 		if text := string(got(os.ReadFile(a.File(name)))(t)); text != want {
 			t.Errorf("%s: got %q, want %q", name, text, want)
 		}
@@ -207,7 +207,7 @@ func TestRemovedUnderOpenFile(t *testing.T) {
 		file *os.File
 	}
 	var files []open
-	for _, name := range []string{"tasks", "procs", "notify_on_release"} {
+	for _, name := range []string{"tasks", "procs", "notify_on_release", "clone_children"} {
 		f := got(os.OpenFile(a.File(name), os.O_RDWR, 0))(t)
 		defer f.Close()
 		files = append(files, open{name, f})

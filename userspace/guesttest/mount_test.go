@@ -166,7 +166,7 @@ func (c context) wantMessage(word string) {
 
 // A parameter of the wrong type must be refused, not taken for a pointer to a string (CVE-2021-4154).
 func TestMountParameterOfWrongType(t *testing.T) {
-	for _, key := range []string{"source", "name", "release_agent", "none", "all", "noprefix"} {
+	for _, key := range []string{"source", "name", "release_agent", "none", "all", "noprefix", "clone_children"} {
 		t.Run(key, func(t *testing.T) {
 			begin(t)
 			null := got(os.Open("/dev/null"))(t)

@@ -102,7 +102,7 @@ func TestSubsysUnmountedKeepsItsHierarchy(t *testing.T) {
 	_, err := containerfs.Mount("guesttest", tempDir(t), bound("debug_a", "debug_b"))
 	wantError(t, err, unix.EBUSY, "mount of a subsystem that an unmounted hierarchy holds")
 	h = mount(t, bound("debug_a"))
-	wantCallbacks(t, h.Container("/a"), "debug_a", map[string]int{"create": 1, "populate": 1})
+	wantCallbacks(t, h.Container("/a"), "debug_a", map[string]int{"create": 1, "clone": 1, "populate": 1})
 }
 
 func TestSubsysReturnsToDummy(t *testing.T) {
@@ -153,7 +153,7 @@ func TestSubsysFileNames(t *testing.T) {
 					t.Errorf("%s%s: mode %o, want %o", prefix, name, m, mode)
 				}
 			}
-			for _, name := range []string{"callbacks", "live", "hold", "fail_create", "fail_can_attach", "fail_can_fork"} {
+			for _, name := range []string{"callbacks", "counted", "unreaped", "live", "hold", "setting", "fail_create", "fail_clone", "fail_can_attach", "fail_can_fork"} {
 				if text := string(got(os.ReadFile(h.Root().File(prefix + name)))(t)); !strings.HasSuffix(text, "\n") {
 					t.Errorf("%s%s does not end in a newline: %q", prefix, name, text)
 				}
@@ -202,7 +202,7 @@ func TestSubsysLifeOfContainer(t *testing.T) {
 	begin(t)
 	h := mount(t, bound(debugPair...))
 	a := mkdir(t, h.Root(), "a")
-	made := map[string]int{"create": 1, "populate": 1}
+	made := map[string]int{"create": 1, "clone": 1, "populate": 1}
 	for _, ss := range debugPair {
 		wantCallbacks(t, a, ss, made)
 		wantLive(t, h, ss, 1)
@@ -226,7 +226,7 @@ func TestSubsysAttachCallbacks(t *testing.T) {
 	a := mkdir(t, h.Root(), "a")
 	pid := sleeper(t)
 	must(t, a.Attach(pid))
-	want := map[string]int{"create": 1, "populate": 1, "can_attach": 1, "attach": 1, "post_attach": 1}
+	want := map[string]int{"create": 1, "clone": 1, "populate": 1, "can_attach": 1, "attach": 1, "post_attach": 1}
 	for _, ss := range debugPair {
 		wantCallbacks(t, a, ss, want)
 		wantExactCounts(t, h.Root(), ss)
@@ -234,7 +234,7 @@ func TestSubsysAttachCallbacks(t *testing.T) {
 	must(t, a.Attach(pid)) // it is there already
 	wantCallbacks(t, a, "debug_a", want)
 	kill(pid)
-	want["exit"] = 1
+	want["exit"], want["reaped"] = 1, 1
 	for _, ss := range debugPair {
 		wantCallbacks(t, a, ss, want)
 		wantExactCounts(t, h.Root(), ss)
@@ -270,7 +270,7 @@ func TestSubsysForkCallbacks(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		want := map[string]int{"create": 1, "populate": 1, "can_attach": 1, "attach": 1, "post_attach": 1, "can_fork": 1, "fork": 1}
+		want := map[string]int{"create": 1, "clone": 1, "populate": 1, "can_attach": 1, "attach": 1, "post_attach": 1, "can_fork": 1, "fork": 1}
 		for _, ss := range debugPair {
 			wantCallbacks(t, a, ss, want)
 			if n := counted(t, a, ss); n != 2 {
@@ -278,7 +278,7 @@ func TestSubsysForkCallbacks(t *testing.T) {
 			}
 		}
 		kill(pid)
-		want["exit"] = 1
+		want["exit"], want["reaped"] = 1, 1
 		for _, ss := range debugPair {
 			wantCallbacks(t, a, ss, want)
 		}
@@ -447,4 +447,55 @@ func TestSubsysZombieKeepsNothing(t *testing.T) {
 	wantPath(t, pid, "debug_a", "/a")
 	reap(pid)
 	wantLive(t, h, "debug_a", 0)
+}
+
+// A new container begins with its parent's settings where the parent says so.
+func TestSubsysClone(t *testing.T) {
+	begin(t)
+	h := mount(t, bound(debugPair...))
+	must(t, h.Root().Write("debug_a.setting", "7"))
+	a := mkdir(t, h.Root(), "a")
+	b := mkdir(t, a, "b")
+	must(t, a.Write("clone_children", "0"))
+	c := mkdir(t, a, "c")
+	d := mkdir(t, c, "d")
+	for cont, want := range map[containerfs.Container]uint64{a: 7, b: 7, c: 0, d: 0} {
+		if is := got(cont.ReadUint("debug_a.setting"))(t); is != want {
+			t.Errorf("%s begins with %d, want %d", cont.Path, is, want)
+		}
+		if n := callbacks(t, cont, "debug_b")["clone"]; (n == 1) != (want != 0) || n > 1 {
+			t.Errorf("clone of debug_b was called %d times for %s", n, cont.Path)
+		}
+	}
+}
+
+// A mkdir whose clone is refused leaves nothing, wherever among the subsystems that is.
+func TestSubsysRefusesClone(t *testing.T) {
+	for _, refusing := range debugPair {
+		t.Run(refusing, func(t *testing.T) {
+			begin(t)
+			h := mount(t, bound(debugPair...))
+			a := mkdir(t, h.Root(), "a")
+			must(t, a.Write(refusing+".fail_clone", fmt.Sprint(int(unix.EXDEV))))
+			before := allCallbacks(t, a, "debug_a")
+			wantError(t, a.Child("b").Create(), unix.EXDEV, "mkdir")
+			if children := got(a.Children())(t); len(children) != 0 {
+				t.Errorf("children after a failed mkdir: %v", children)
+			}
+			for _, ss := range debugPair {
+				wantLive(t, h, ss, 1)
+			}
+			after := allCallbacks(t, a, "debug_a")
+			for _, call := range []string{"remove", "destroy"} {
+				if n := after[call] - before[call]; n != 1 {
+					t.Errorf("%s was called %d times, want 1", call, n)
+				}
+			}
+			must(t, a.Write("clone_children", "0")) // then nobody is asked
+			mkdir(t, a, "b")
+			must(t, a.Write(refusing+".fail_clone", "0"))
+			must(t, a.Write("clone_children", "1"))
+			mkdir(t, a, "c")
+		})
+	}
 }

@@ -77,6 +77,7 @@ struct container {
 	unsigned int nr_children;
 	bool removed;
 	bool notify_on_release;
+	bool clone_children;		/* no lock */
 	bool release_pending;
 	bool release_queued;
 	struct llist_node release_node;
@@ -173,6 +174,13 @@ struct cftype {
  *	and dead tasks may keep the memory for long: what @css takes from its
  *	parent is given back here, not in @destroy.  Called once for each state but
  *	a root's, before @destroy.  Optional.  Holds container_mutex, may sleep
+ * @clone: let @child, which is being made, begin with the settings of @parent, its
+ *	parent's state.  Returns 0 or a negative errno that fails the mkdir; then
+ *	@remove and @destroy follow.  Optional.  Called in mkdir, after every
+ *	@create and @populate, where the parent's file "clone_children" says 1.
+ *	container_for_each_child() finds @child from here on, so a subsystem that
+ *	takes a lock of its own here and where settings change misses nothing.
+ *	Holds container_mutex, may sleep
  * @populate: adds the subsystem's files to @cont with container_add_files();
  *	returns 0 or a negative errno.  Optional.  Called in mkdir, and in mount
  *	for the root.  Holds container_mutex, may sleep.  The files go by
@@ -192,8 +200,9 @@ struct cftype {
  * @attach: @task has moved to @to; a subsystem that counts uncharges @from
  *	here.  @from is NULL where the task did not move: the hierarchy has just
  *	been mounted, and a task which was there before is counted in the root.
- *	@task may have exited since, and exit(@to, @task) been called.  Context of
- *	@can_attach, but tasks fork again
+ *	@task may have exited since, and even been reaped: exit(@to, @task) and
+ *	reaped(@to, @task) then have been called.  Context of @can_attach, but
+ *	tasks fork again
  * @post_attach: the tasks of a move to @to, one at least, have been attached.  The place for
  *	slow work.  Context of @attach
  * @can_fork: may @child be born in @css?  0, or a negative errno that becomes
@@ -211,6 +220,13 @@ struct cftype {
  *	counts uncharges @css.  Called exactly once for each task that
  *	can_fork() or attach(…, NULL, …) counted.  Under rcu_read_lock(): must
  *	not sleep
+ * @reaped: @task, which died in @css, has been reaped: its numbers are free again.
+ *	A subsystem that counts the dead, too, uncharges @css here and not in
+ *	@exit.  Called exactly once for each task that was counted, after @exit;
+ *	where the hierarchy ends, at once, and no more when the task is reaped.  A
+ *	task that exited before the hierarchy began was never counted.  The container
+ *	may have been removed since the exit, and @remove been called: @css is
+ *	still there, and so are the states above.  Context of @exit
  * @id: index of the subsystem's state in containers and sets
  * @root: the hierarchy that the subsystem is in, the dummy at first; changes
  *	under container_mutex
@@ -220,8 +236,8 @@ struct cftype {
  *	every set, and so every task, has its state; code that interrupts can
  *	reach tests it (or a static key set after it) with container_subsys_active()
  *
- * Only @name, @create and @destroy are mandatory.  @can_fork, @fork and @exit are
- * called only for forks that begin, and tasks that live, while the subsystem is in
+ * Only @name, @create and @destroy are mandatory.  @can_fork, @fork, @exit and @reaped
+ * are called only for forks that begin, and tasks that live, while the subsystem is in
  * a mounted hierarchy.  A fork that sleeps over the hierarchy's end calls
  * @cancel_fork after @bind: counts must be taken back, not reset.  A subsystem
  * that has one of these callbacks is said to count tasks.
@@ -233,6 +249,8 @@ struct container_subsys {
 						 struct container *cont);
 	void (*destroy)(struct container_subsys_state *css);
 	void (*remove)(struct container_subsys_state *css);
+	int (*clone)(struct container_subsys_state *parent,
+		     struct container_subsys_state *child);
 	int (*populate)(struct container_subsys *ss, struct container *cont);
 	void (*bind)(struct container_subsys *ss, struct container *top);
 
@@ -253,6 +271,8 @@ struct container_subsys {
 		     struct task_struct *child);
 	void (*exit)(struct container_subsys_state *css,
 		     struct task_struct *task);
+	void (*reaped)(struct container_subsys_state *css,
+		       struct task_struct *task);
 
 	/* set by the framework */
 	unsigned int id;
@@ -460,6 +480,7 @@ void __container_join(struct task_struct *child);
 void __container_post_fork(struct task_struct *child);
 void container_cancel_fork(struct task_struct *child);
 void __container_exit(struct task_struct *task);
+void __container_reaped(struct task_struct *task);
 void container_set_put(struct container_set *set);
 
 /**
@@ -546,6 +567,33 @@ static inline void container_exit(struct task_struct *task)
 }
 
 /**
+ * container_reap_begin - a dead task is about to leave the lists of all tasks
+ *
+ * Until container_reap_end(), container_counting_stop() either finds the task on
+ * those lists or waits for it.  Costs nothing without preemptible RCU.
+ */
+static inline void container_reap_begin(void)
+	__acquires(RCU)
+{
+	rcu_read_lock();
+}
+
+/**
+ * container_reap_end - a dead task has been reaped
+ * @task: pinned; its numbers are free
+ *
+ * Its subsystems hear of it only where one has asked for that.  Interrupts on.
+ */
+static inline void container_reap_end(struct task_struct *task)
+	__releases(RCU)
+{
+	if (static_branch_unlikely(&containers_tracked) &&
+	    READ_ONCE(task->container_counted))
+		__container_reaped(task);
+	rcu_read_unlock();
+}
+
+/**
  * container_free - drop a dead task's reference to its set
  * @task: nobody can reach it any more
  *
@@ -597,6 +645,8 @@ static inline void container_join(struct task_struct *child) {}
 static inline void container_post_fork(struct task_struct *child) {}
 static inline void container_cancel_fork(struct task_struct *child) {}
 static inline void container_exit(struct task_struct *task) {}
+static inline void container_reap_begin(void) {}
+static inline void container_reap_end(struct task_struct *task) {}
 static inline void container_free(struct task_struct *task) {}
 static inline void container_init_kthreadd(void) {}
 static inline void container_kthread_ready(void) {}

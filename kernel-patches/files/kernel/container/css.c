@@ -12,6 +12,9 @@ struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
 /* Ids of the subsystems with ->fork(), whose calls cost a lock.  Set at boot. */
 unsigned long container_fork_hearers __read_mostly;
 
+/* Ids of the subsystems with ->reaped(), which count the dead.  As above. */
+unsigned long container_reap_hearers __read_mostly;
+
 /**
  * container_subsys_by_name - find a registered subsystem
  * @name: its name
@@ -69,6 +72,27 @@ int container_create_states(struct container *cont)
 		css = create_state(ss, cont);
 		if (IS_ERR(css))
 			return PTR_ERR(css);
+	}
+	return 0;
+}
+
+/**
+ * container_clone_states - let a new container begin with its parent's settings
+ * @cont: a container that is being made, with its states
+ *
+ * Returns 0 or the first error.  Under container_mutex.
+ */
+int container_clone_states(struct container *cont)
+{
+	struct container_subsys *ss;
+	unsigned int id;
+	int ret;
+
+	for_each_subsys_in(ss, id, cont->root->subsys_mask) {
+		ret = ss->clone ? ss->clone(cont->parent->subsys[id],
+					    cont->subsys[id]) : 0;
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -152,6 +176,9 @@ int container_register_subsys(struct container_subsys *ss)
 	if (ss->fork)
 		WRITE_ONCE(container_fork_hearers,
 			   container_fork_hearers | BIT(ss->id));
+	if (ss->reaped)
+		WRITE_ONCE(container_reap_hearers,
+			   container_reap_hearers | BIT(ss->id));
 	container_subsys_by_id[ss->id] = ss;
 	container_dummy.subsys_mask |= BIT(ss->id);
 	list_for_each_entry(set, &container_sets, all)

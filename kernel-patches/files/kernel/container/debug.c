@@ -6,9 +6,12 @@
  *   X.callbacks	how often each callback was called for this container;
  *			for bind, remove and destroy, in the whole subsystem
  *   X.counted		tasks that the subsystem has counted in this container
+ *   X.unreaped		the same, with the dead that have not been reaped yet
  *   X.live		states that exist, the root's included; root only
  *   X.hold		1 takes a reference to the state, 0 drops it
+ *   X.setting		a number that clone() gives to children
  *   X.fail_create	an errno for create() of children; 0 lets it succeed
+ *   X.fail_clone	the same for clone()
  *   X.fail_can_attach	the same for can_attach()
  *   X.fail_can_fork	the same for can_fork()
  *   X.hold_can_fork	1 keeps forks waiting once they are counted, until 0 is
@@ -26,6 +29,7 @@
 
 enum callback {
 	CB_CREATE,
+	CB_CLONE,
 	CB_CAN_ATTACH,
 	CB_CANCEL_ATTACH,
 	CB_ATTACH,
@@ -34,12 +38,14 @@ enum callback {
 	CB_CANCEL_FORK,
 	CB_FORK,
 	CB_EXIT,
+	CB_REAPED,
 	CB_POPULATE,
 	NR_CALLBACKS,
 };
 
 static const char * const callback_names[NR_CALLBACKS] = {
 	[CB_CREATE]		= "create",
+	[CB_CLONE]		= "clone",
 	[CB_CAN_ATTACH]		= "can_attach",
 	[CB_CANCEL_ATTACH]	= "cancel_attach",
 	[CB_ATTACH]		= "attach",
@@ -48,12 +54,14 @@ static const char * const callback_names[NR_CALLBACKS] = {
 	[CB_CANCEL_FORK]	= "cancel_fork",
 	[CB_FORK]		= "fork",
 	[CB_EXIT]		= "exit",
+	[CB_REAPED]		= "reaped",
 	[CB_POPULATE]		= "populate",
 };
 
 /* Callbacks that can be made to fail: what cftype->private names. */
 enum failing {
 	FAIL_CREATE,
+	FAIL_CLONE,
 	FAIL_CAN_ATTACH,
 	FAIL_CAN_FORK,
 	NR_FAILING,
@@ -63,12 +71,14 @@ struct debug_state {
 	struct container_subsys_state css;
 	atomic_long_t calls[NR_CALLBACKS];
 	atomic_long_t tasks;
+	atomic_long_t unreaped;
+	u64 setting;
 	atomic_t held;			/* 1 with a reference by X.hold */
 	int fail[NR_FAILING];		/* 0 or a negative errno */
 	bool hold_can_fork;
 };
 
-#define NR_FILES	8
+#define NR_FILES	11
 
 /* One of the two, and what is counted for it as a whole. */
 struct debug_subsys {
@@ -95,6 +105,13 @@ static void count(struct container_subsys_state *css, enum callback cb)
 	atomic_long_inc(&debug_state(css)->calls[cb]);
 }
 
+/* A task more or less in a container, alive or about to be. */
+static void add_task(struct container_subsys_state *css, int n)
+{
+	atomic_long_add(n, &debug_state(css)->tasks);
+	atomic_long_add(n, &debug_state(css)->unreaped);
+}
+
 static struct container_subsys_state *debug_create(struct container_subsys *ss,
 						   struct container *cont)
 {
@@ -114,6 +131,18 @@ static struct container_subsys_state *debug_create(struct container_subsys *ss,
 	return &st->css;
 }
 
+static int debug_clone(struct container_subsys_state *parent,
+		       struct container_subsys_state *child)
+{
+	int fail = READ_ONCE(debug_state(parent)->fail[FAIL_CLONE]);
+
+	if (fail)
+		return fail;
+	count(child, CB_CLONE);
+	debug_state(child)->setting = READ_ONCE(debug_state(parent)->setting);
+	return 0;
+}
+
 static void debug_remove(struct container_subsys_state *css)
 {
 	atomic_long_inc(&debug_subsys(css->ss)->removes);
@@ -125,6 +154,7 @@ static void debug_destroy(struct container_subsys_state *css)
 	struct debug_state *st = debug_state(css);
 
 	WARN_ON_ONCE(atomic_long_read(&st->tasks));
+	WARN_ON_ONCE(atomic_long_read(&st->unreaped));
 	atomic_long_inc(&ds->destroys);
 	atomic_long_dec(&ds->live);
 	kfree(st);
@@ -155,7 +185,7 @@ static int debug_can_attach(struct container_subsys_state *to,
 	count(to, CB_CAN_ATTACH);
 	if (fail)
 		return fail;
-	atomic_long_inc(&debug_state(to)->tasks);
+	add_task(to, 1);
 	return 0;
 }
 
@@ -163,7 +193,7 @@ static void debug_cancel_attach(struct container_subsys_state *to,
 				struct task_struct *task)
 {
 	count(to, CB_CANCEL_ATTACH);
-	atomic_long_dec(&debug_state(to)->tasks);
+	add_task(to, -1);
 }
 
 static void debug_attach(struct container_subsys_state *to,
@@ -172,7 +202,7 @@ static void debug_attach(struct container_subsys_state *to,
 {
 	count(to, CB_ATTACH);
 	if (from)
-		atomic_long_dec(&debug_state(from)->tasks);
+		add_task(from, -1);
 }
 
 static void debug_post_attach(struct container_subsys_state *to)
@@ -188,7 +218,7 @@ static int debug_can_fork(struct container_subsys_state *css,
 	count(css, CB_CAN_FORK);
 	if (fail)
 		return fail;
-	atomic_long_inc(&debug_state(css)->tasks);
+	add_task(css, 1);
 	/* One that is killed goes on: fork finds that out by itself, later. */
 	wait_var_event_killable(&debug_state(css)->hold_can_fork,
 				!READ_ONCE(debug_state(css)->hold_can_fork));
@@ -199,7 +229,7 @@ static void debug_cancel_fork(struct container_subsys_state *css,
 			      struct task_struct *child)
 {
 	count(css, CB_CANCEL_FORK);
-	atomic_long_dec(&debug_state(css)->tasks);
+	add_task(css, -1);
 }
 
 static void debug_fork(struct container_subsys_state *css,
@@ -213,6 +243,13 @@ static void debug_exit(struct container_subsys_state *css,
 {
 	count(css, CB_EXIT);
 	atomic_long_dec(&debug_state(css)->tasks);
+}
+
+static void debug_reaped(struct container_subsys_state *css,
+			 struct task_struct *task)
+{
+	count(css, CB_REAPED);
+	atomic_long_dec(&debug_state(css)->unreaped);
 }
 
 static struct debug_state *file_state(struct container *cont,
@@ -242,6 +279,25 @@ static int show_counted(struct seq_file *m, void *v)
 
 	/* signed, so that a count gone wrong shows as what it is */
 	seq_printf(m, "%ld\n", atomic_long_read(&st->tasks));
+	return 0;
+}
+
+static int show_unreaped(struct seq_file *m, void *v)
+{
+	struct debug_state *st = file_state(seq_container(m), seq_cftype(m));
+
+	seq_printf(m, "%ld\n", atomic_long_read(&st->unreaped));
+	return 0;
+}
+
+static u64 read_setting(struct container *cont, struct cftype *cft)
+{
+	return READ_ONCE(file_state(cont, cft)->setting);
+}
+
+static int write_setting(struct container *cont, struct cftype *cft, u64 val)
+{
+	WRITE_ONCE(file_state(cont, cft)->setting, val);
 	return 0;
 }
 
@@ -307,6 +363,7 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 	.ss = {								\
 		.name		= subsys_name,				\
 		.create		= debug_create,				\
+		.clone		= debug_clone,				\
 		.remove		= debug_remove,				\
 		.destroy	= debug_destroy,			\
 		.populate	= debug_populate,			\
@@ -319,16 +376,22 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 		.cancel_fork	= debug_cancel_fork,			\
 		.fork		= debug_fork,				\
 		.exit		= debug_exit,				\
+		.reaped		= debug_reaped,				\
 	},								\
 	.files = {							\
 		{ .name = "callbacks", .seq_show = show_callbacks },	\
 		{ .name = "counted", .seq_show = show_counted },	\
+		{ .name = "unreaped", .seq_show = show_unreaped },	\
 		{ .name = "live", .read_u64 = read_live,		\
 		  .flags = CFTYPE_ONLY_ON_ROOT },			\
 		{ .name = "hold", .read_u64 = read_hold,		\
 		  .write_u64 = write_hold },				\
+		{ .name = "setting", .read_u64 = read_setting,		\
+		  .write_u64 = write_setting },				\
 		{ .name = "fail_create", .read_u64 = read_fail,		\
 		  .write_u64 = write_fail, .private = FAIL_CREATE },	\
+		{ .name = "fail_clone", .read_u64 = read_fail,		\
+		  .write_u64 = write_fail, .private = FAIL_CLONE },	\
 		{ .name = "fail_can_attach", .read_u64 = read_fail,	\
 		  .write_u64 = write_fail, .private = FAIL_CAN_ATTACH },	\
 		{ .name = "fail_can_fork", .read_u64 = read_fail,	\

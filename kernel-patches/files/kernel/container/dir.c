@@ -28,6 +28,7 @@ void container_init(struct container *cont, struct containerfs_root *root,
 		container_get(parent);
 		cont->depth = parent->depth + 1;
 		cont->notify_on_release = READ_ONCE(parent->notify_on_release);
+		cont->clone_children = READ_ONCE(parent->clone_children);
 	}
 }
 
@@ -151,11 +152,11 @@ static int create_dir(struct container *cont, const char *name, umode_t mode)
 	return ret;
 }
 
-static void link_child(struct container *cont)
+/* Count in a child that is complete. */
+static void count_child(struct container *cont)
 {
 	struct container *parent = cont->parent;
 
-	list_add_tail_rcu(&cont->sibling, &parent->children);
 	cont->root->nr_containers++;
 	spin_lock_irq(&parent->lock);
 	parent->nr_children++;
@@ -175,6 +176,23 @@ static void unlink_child(struct container *cont)
 	spin_unlock_irq(&parent->lock);
 }
 
+/*
+ * Put the new container on its parent's list, for walks to find, and let it begin
+ * with its parent's settings where those are wanted.
+ */
+static int link_child(struct container *cont)
+{
+	int ret;
+
+	list_add_tail_rcu(&cont->sibling, &cont->parent->children);
+	ret = cont->clone_children ? container_clone_states(cont) : 0;
+	if (ret) {
+		list_del_rcu(&cont->sibling);
+		kernfs_remove(cont->kn);
+	}
+	return ret;
+}
+
 /* All or nothing: the directory shows when everything is in it. */
 static int container_create(struct container *parent, const char *name,
 			    umode_t mode)
@@ -192,12 +210,14 @@ static int container_create(struct container *parent, const char *name,
 	ret = container_create_states(cont);
 	if (!ret)
 		ret = create_dir(cont, name, mode);
+	if (!ret)
+		ret = link_child(cont);
 	if (ret) {
 		container_remove_states(cont);
 		container_put(cont);
 		return ret;
 	}
-	link_child(cont);
+	count_child(cont);
 	kernfs_activate(cont->kn);
 	return 0;
 }

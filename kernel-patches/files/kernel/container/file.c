@@ -148,6 +148,20 @@ static int write_notify_on_release(struct container *cont, struct cftype *cft,
 	return 0;
 }
 
+static u64 read_clone_children(struct container *cont, struct cftype *cft)
+{
+	return READ_ONCE(cont->clone_children);
+}
+
+static int write_clone_children(struct container *cont, struct cftype *cft,
+				u64 val)
+{
+	if (val > 1)
+		return -EINVAL;
+	WRITE_ONCE(cont->clone_children, val);
+	return 0;
+}
+
 static int show_release_agent(struct seq_file *m, void *v)
 {
 	struct containerfs_root *root = seq_container(m)->root;
@@ -202,6 +216,11 @@ static struct cftype base_files[] = {
 		.name		= "notify_on_release",
 		.read_u64	= read_notify_on_release,
 		.write_u64	= write_notify_on_release,
+	},
+	{
+		.name		= "clone_children",
+		.read_u64	= read_clone_children,
+		.write_u64	= write_clone_children,
 	},
 	{
 		.name		= "release_agent",

@@ -80,9 +80,11 @@ extern struct mutex container_mutex;
 
 /* css.c */
 extern struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
+extern unsigned long container_reap_hearers;
 struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);
+int container_clone_states(struct container *cont);
 void container_remove_states(struct container *cont);
 void container_destroy_states(struct container *cont);
 
@@ -101,7 +103,8 @@ extern struct containerfs_root container_dummy;
 extern struct list_head container_roots;
 struct containerfs_root *containerfs_root_start(unsigned long subsys_mask,
 						const char *name,
-						bool noprefix);
+						bool noprefix,
+						bool clone_children);
 void containerfs_root_put(struct containerfs_root *root);
 void container_set_release_agent(struct containerfs_root *root, char *path);
 

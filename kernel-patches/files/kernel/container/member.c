@@ -217,7 +217,8 @@ void __container_exit(struct task_struct *task)
 		container_set_leave(set);
 	}
 	counted = task->container_counted;
-	task->container_counted = 0;
+	/* The others have nothing to wait for. */
+	task->container_counted = counted & READ_ONCE(container_reap_hearers);
 	spin_unlock_irq(&set->lock);
 
 	/* The task's reference, which container_free() drops, keeps the set. */
@@ -225,6 +226,23 @@ void __container_exit(struct task_struct *task)
 		if (ss->exit)
 			ss->exit(set->subsys[id], task);
 	rcu_read_unlock();
+}
+
+void __container_reaped(struct task_struct *task)
+{
+	struct container_subsys *ss;
+	struct container_set *set;
+	unsigned long counted;
+	unsigned int id;
+
+	/* container_counting_stop() may be here for the same task. */
+	set = task_set_lock(task);
+	counted = task->container_counted;
+	task->container_counted = 0;
+	spin_unlock_irq(&set->lock);
+
+	for_each_subsys_in(ss, id, counted)
+		ss->reaped(set->subsys[id], task);
 }
 
 /* Move */
@@ -574,7 +592,7 @@ static unsigned long counting_subsys(struct containerfs_root *root)
 	unsigned int id;
 
 	for_each_subsys_in(ss, id, root->subsys_mask)
-		if (ss->can_fork || ss->fork || ss->exit)
+		if (ss->can_fork || ss->fork || ss->exit || ss->reaped)
 			mask |= BIT(id);
 	return mask;
 }
@@ -641,21 +659,44 @@ int container_counting_start(struct containerfs_root *root)
 	return ret;
 }
 
+/* Let the subsystems of @mask forget a task, alive or dead, that they have counted. */
+static void uncount_task(struct task_struct *task, unsigned long mask)
+{
+	struct container_subsys *ss;
+	struct container_set *set;
+	unsigned long counted;
+	unsigned int id;
+	bool alive;
+
+	rcu_read_lock();
+	set = task_set_lock(task);
+	alive = !hlist_unhashed(&task->container_node);
+	counted = task->container_counted & mask;
+	task->container_counted &= ~mask;
+	spin_unlock_irq(&set->lock);
+
+	for_each_subsys_in(ss, id, counted) {
+		if (alive && ss->exit)
+			ss->exit(set->subsys[id], task);
+		if (ss->reaped)
+			ss->reaped(set->subsys[id], task);
+	}
+	rcu_read_unlock();
+}
+
 /**
  * container_counting_stop - let the subsystems of a hierarchy forget the tasks
  * @root: the hierarchy; every live task is in its top
  *
- * Calls ->exit() for each task that was counted.  No callback of fork or exit for
- * a live task runs afterwards.  Under container_mutex; may wait for grace periods.
+ * Calls ->exit() for each live task that was counted, and ->reaped() for the dead
+ * ones, too.  No callback of exit or reaping runs afterwards, nor one of fork for a
+ * child that was born.  Under container_mutex; may wait for grace periods.
  */
 void container_counting_stop(struct containerfs_root *root)
 {
-	unsigned long mask = counting_subsys(root), counted;
+	unsigned long mask = counting_subsys(root);
 	struct container_task_iter it;
-	struct container_subsys *ss;
-	struct container_set *set;
-	struct task_struct *task;
-	unsigned int id;
+	struct task_struct *task, *p;
 
 	if (!mask)
 		return;
@@ -664,17 +705,18 @@ void container_counting_stop(struct containerfs_root *root)
 
 	container_task_iter_start(&root->top, &it);
 	while ((task = container_task_iter_next(&it))) {
-		rcu_read_lock();
-		set = task_set_lock(task);
-		counted = task->container_counted & mask;
-		task->container_counted &= ~mask;
-		spin_unlock_irq(&set->lock);
-		for_each_subsys_in(ss, id, counted)
-			if (ss->exit)
-				ss->exit(ss->root_css, task);
-		rcu_read_unlock();
+		uncount_task(task, mask);
 		cond_resched();
 	}
 	container_task_iter_end(&it);
-	synchronize_rcu();	/* exits that were under way are through */
+
+	/* The dead are on no list of ours. */
+	if (mask & container_reap_hearers) {
+		rcu_read_lock();
+		for_each_process_thread(p, task)
+			if (READ_ONCE(task->container_counted) & mask)
+				uncount_task(task, mask);
+		rcu_read_unlock();
+	}
+	synchronize_rcu();	/* exits and reaping that were under way are through */
 }

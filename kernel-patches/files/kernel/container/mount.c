@@ -20,6 +20,8 @@ struct container_fs_context {
 	bool all;
 	bool none;
 	bool noprefix;
+	bool clone_children;		/* for a hierarchy that begins */
+	bool clone_children_given;
 	char *name;
 	char *release_agent;
 };
@@ -31,6 +33,7 @@ static struct container_fs_context *container_fc(struct fs_context *fc)
 
 enum container_param {
 	OPT_ALL,
+	OPT_CLONE_CHILDREN,
 	OPT_NAME,
 	OPT_NONE,
 	OPT_NOPREFIX,
@@ -39,6 +42,7 @@ enum container_param {
 
 static const struct fs_parameter_spec container_fs_parameters[] = {
 	fsparam_flag("all", OPT_ALL),
+	fsparam_u32("clone_children", OPT_CLONE_CHILDREN),
 	fsparam_string("name", OPT_NAME),
 	fsparam_flag("none", OPT_NONE),
 	fsparam_flag("noprefix", OPT_NOPREFIX),
@@ -75,6 +79,19 @@ static int parse_release_agent(struct fs_context *fc,
 	if (strlen(param->string) >= PATH_MAX || strchr(param->string, '\n'))
 		return invalfc(fc, "the release agent is no path");
 	ctx->release_agent = no_free_ptr(param->string);
+	return 0;
+}
+
+static int parse_clone_children(struct fs_context *fc, unsigned int value)
+{
+	struct container_fs_context *ctx = container_fc(fc);
+
+	if (ctx->clone_children_given)
+		return invalfc(fc, "clone_children= given twice");
+	if (value > 1)
+		return invalfc(fc, "clone_children is 0 or 1");
+	ctx->clone_children = value;
+	ctx->clone_children_given = true;
 	return 0;
 }
 
@@ -115,6 +132,8 @@ static int container_parse_param(struct fs_context *fc,
 	case OPT_ALL:
 		ctx->all = true;
 		return 0;
+	case OPT_CLONE_CHILDREN:
+		return parse_clone_children(fc, result.uint_32);
 	case OPT_NAME:
 		return parse_name(fc, param);
 	case OPT_NONE:
@@ -216,7 +235,8 @@ static int find_or_start_root(struct fs_context *fc)
 			return -ENOENT;
 		}
 		root = containerfs_root_start(mask, ctx->name ?: "",
-					      ctx->noprefix);
+					      ctx->noprefix,
+					      ctx->clone_children);
 		if (root == ERR_PTR(-ENOSPC))
 			errorfc(fc, "there are %d hierarchies already",
 				MAX_HIERARCHIES);
@@ -299,8 +319,10 @@ static int container_reconfigure(struct fs_context *fc)
 		mask = container_subsys_all();
 	if (((mask || ctx->none) && mask != root->subsys_mask) ||
 	    (ctx->name && strcmp(ctx->name, root->name)) ||
-	    (ctx->noprefix && !root->noprefix)) {
-		errorfc(fc, "remount cannot change subsystems, name or noprefix");
+	    (ctx->noprefix && !root->noprefix) ||
+	    (ctx->clone_children_given &&
+	     ctx->clone_children != READ_ONCE(root->top.clone_children))) {
+		errorfc(fc, "remount cannot change subsystems, name, noprefix or clone_children");
 		ret = -EBUSY;
 	} else if (ctx->release_agent) {
 		container_set_release_agent(root,
@@ -333,6 +355,7 @@ static int container_init_fs_context(struct fs_context *fc)
 
 	if (!ctx)
 		return -ENOMEM;
+	ctx->clone_children = true;
 	fc->fs_private = &ctx->kfc;
 	fc->ops = &container_fs_context_ops;
 	/* Hierarchies belong to the machine, whoever mounts them. */

@@ -117,6 +117,7 @@ static void root_end(struct containerfs_root *root)
  * @subsys_mask: the subsystems to bind, all of them in the dummy hierarchy
  * @name: its name, "" for none
  * @noprefix: do the names of files go without their subsystem's?
+ * @clone_children: what the file of that name says in the top at first
  *
  * Returns the hierarchy with every task in its top and one user, or an ERR_PTR
  * with everything as it was: -ENOSPC where there are too many, -ENOMEM, or what a
@@ -124,7 +125,8 @@ static void root_end(struct containerfs_root *root)
  */
 struct containerfs_root *containerfs_root_start(unsigned long subsys_mask,
 						const char *name,
-						bool noprefix)
+						bool noprefix,
+						bool clone_children)
 {
 	struct containerfs_root *root;
 	struct container_subsys *ss;
@@ -142,6 +144,7 @@ struct containerfs_root *containerfs_root_start(unsigned long subsys_mask,
 	spin_lock_init(&root->agent_lock);
 	root->slot = slot;
 	root->noprefix = noprefix;
+	root->top.clone_children = clone_children;
 	root->users = 1;
 	root->nr_containers = 1;
 	strscpy(root->name, name);
