@@ -182,13 +182,14 @@ func TestDeepTree(t *testing.T) {
 	begin(t)
 	h := mount(t, named("deep"))
 	c := h.Root()
-	const depth = 40
+	const depth = 256
 	for range depth {
-		c = mkdir(t, c, "deeper")
+		c = mkdir(t, c, "d")
 	}
+	wantError(t, c.Child("d").Create(), unix.EAGAIN, "mkdir below the deepest container")
 	pid := sleeper(t)
 	must(t, c.Attach(pid))
-	wantPath(t, pid, "name=deep", strings.Repeat("/deeper", depth))
+	wantPath(t, pid, "name=deep", strings.Repeat("/d", depth))
 	if s := hierarchyStatus(t, "name=deep"); s.Containers != depth+1 {
 		t.Errorf("%d containers, want %d", s.Containers, depth+1)
 	}

@@ -128,6 +128,132 @@ func TestWriteWithWhiteSpace(t *testing.T) {
 	}
 }
 
+// All files take numbers in the same way: decimal, or hexadecimal after 0x, without a sign.
+func TestNumbers(t *testing.T) {
+	begin(t)
+	h := mount(t, named("numbers"))
+	a := mkdir(t, h.Root(), "a")
+	pid := sleeper(t)
+	for _, format := range []string{"%d", "0x%x", "0X%X", "0%d", "000%d"} {
+		for _, file := range []string{"tasks", "procs"} {
+			must(t, a.Write(file, fmt.Sprintf(format, pid)))
+			wantTasks(t, a, pid)
+			must(t, h.Root().Write(file, fmt.Sprintf(format+"\n", pid)))
+			wantTasks(t, a)
+		}
+		must(t, a.Write("notify_on_release", fmt.Sprintf(format, 1)))
+		must(t, a.Write("notify_on_release", "0"))
+	}
+	for _, format := range []string{"+%d", " +%d", "-%d", "0x", "x%x", "%d.", "0x0x%x", "%dk", "%d,", "0x+%x", "%d\n\n1"} {
+		text := format
+		if strings.Contains(format, "%") {
+			text = fmt.Sprintf(format, 1)
+		}
+		for _, file := range []string{"tasks", "procs", "notify_on_release", "clone_children"} {
+			wantError(t, a.Write(file, text), unix.EINVAL, "write of %q to %s", text, file)
+		}
+	}
+	for _, text := range []string{"-0", "+0"} {
+		for _, file := range []string{"tasks", "procs", "notify_on_release", "clone_children"} {
+			wantError(t, a.Write(file, text), unix.EINVAL, "write of %q to %s", text, file)
+		}
+	}
+	wantTasks(t, a)
+}
+
+// Root is root: no permissions that a delegated owner sets can keep it out.
+func TestRootIsNotLockedOut(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("root")).Root(), "a")
+	pid := sleeper(t)
+	for _, name := range []string{"tasks", "procs", "notify_on_release", "clone_children"} {
+		for _, mode := range []os.FileMode{0, 0o444, 0o222} {
+			must(t, os.Chmod(a.File(name), mode))
+			if _, err := a.ReadString(name); err != nil {
+				t.Errorf("read of %s with mode %o: %v", name, mode, err)
+			}
+			text := "1"
+			if name == "tasks" || name == "procs" {
+				text = fmt.Sprint(pid)
+			}
+			if err := a.Write(name, text); err != nil {
+				t.Errorf("write of %s with mode %o: %v", name, mode, err)
+			}
+		}
+		must(t, os.Chmod(a.File(name), 0))
+		err := asUser(t, 1000, 1000, 1000, func() error { _, err := a.ReadString(name); return err })
+		wantError(t, err, unix.EACCES, "read of %s as an ordinary user", name)
+		err = asUser(t, 1000, 1000, 1000, func() error { return a.Write(name, "1") })
+		wantError(t, err, unix.EACCES, "write of %s as an ordinary user", name)
+	}
+	kill(pid)
+}
+
+// An open file's listing counts as locked memory of the user who has opened it. He can open as many as he likes, but where his limit has
+// no room the listing is not kept, but made when it is read.
+func TestListingsAreCounted(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("counted")).Root(), "a")
+	crowd, _ := threaded(t, 100)
+	must(t, a.AttachProc(crowd))
+	page := os.Getpagesize()
+	const kept, opens = 8, 30
+	var files []*os.File
+	var old unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old))
+	limit := unix.Rlimit{Cur: uint64(kept * page), Max: old.Max}
+	must(t, unix.Setrlimit(unix.RLIMIT_MEMLOCK, &limit))
+	defer unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old)
+	open := func() error {
+		for range opens {
+			f, err := os.Open(a.File("tasks"))
+			if err != nil {
+				return err
+			}
+			files = append(files, f)
+		}
+		return nil
+	}
+	for _, uid := range []int{1000, 1001} { // each has his own limit
+		files = nil
+		must(t, asUser(t, uid, uid, uid, open))
+		late := sleeper(t)
+		must(t, a.Attach(late))
+		fresh := 0
+		for i, f := range files {
+			text := readInPieces(t, f)
+			if n := strings.Count(text, "\n"); strings.HasSuffix(text, fmt.Sprintln(late)) {
+				fresh++
+				if n != 102 {
+					t.Errorf("file %d, made when it is read: %d lines", i, n)
+				}
+			} else if n != 101 {
+				t.Errorf("file %d, made when it was opened: %d lines", i, n)
+			}
+		}
+		if fresh != opens-kept {
+			t.Errorf("user %d: %d of %d listings are not kept, want %d", uid, fresh, opens, opens-kept)
+		}
+		for _, f := range files {
+			f.Close()
+		}
+		// What was kept has been given back.
+		files = nil
+		must(t, asUser(t, uid, uid, uid, open))
+		later := sleeper(t)
+		must(t, a.Attach(later))
+		if text := readInPieces(t, files[kept-1]); strings.HasSuffix(text, fmt.Sprintln(later)) {
+			t.Error("after all were closed fewer are kept")
+		}
+		for _, f := range files {
+			f.Close()
+		}
+		kill(late)
+		kill(later)
+	}
+	kill(crowd)
+}
+
 func TestNotifyOnReleaseInherited(t *testing.T) {
 	begin(t)
 	h := mount(t, named("inherit"))

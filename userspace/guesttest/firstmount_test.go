@@ -2,7 +2,11 @@
 
 package guesttest
 
-import "testing"
+import (
+	"testing"
+
+	"gpc/userspace/containerfs"
+)
 
 // The first hierarchy makes the kernel keep lists of tasks, and the end of the last makes it stop. Where static keys are rewritten code,
 // QEMU may run the old code once in a hundred times on a CPU that is busy with it (Oops: int3): the debug flavor should have none
@@ -19,8 +23,28 @@ func TestRaceForkAgainstFirstMount(t *testing.T) {
 				return
 			}
 		}
+		// Each first mount is one chance to meet a birth half way.
+		for i := range 60 {
+			o := named("first")
+			if i%2 == 1 {
+				o = bound(debugPair...)
+			}
+			h, err := containerfs.Mount("race", dir, o)
+			if err == nil {
+				err = h.Unmount()
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
 	})
 	r.finish()
 	stop()
 	wantEveryTaskOnce(t, mount(t, named("after")), "name=after")
+	h := mount(t, bound(debugPair...))
+	for _, ss := range debugPair {
+		wantExactCounts(t, h.Root(), ss)
+		wantNoDead(t, h.Root(), ss)
+	}
 }

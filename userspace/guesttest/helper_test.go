@@ -34,6 +34,11 @@ var helpers = map[string]func(args []string){
 	"ready":      readyHelper,
 	"burn":       burnHelper,
 	"forks":      forksHelper,
+	"reads":      readsHelper,
+	"hog":        hogHelper,
+	"fsopen":     fsopenHelper,
+	"fspick":     fspickHelper,
+	"fsconfig":   fsconfigHelper,
 }
 
 // Main stays on the process's first thread: some helpers need to know it, and onThread must not get it, as the Go runtime never lets it end.
@@ -171,6 +176,31 @@ func readyHelper([]string) {
 // mountHelper mounts a hierarchy at a directory with options, and reports.
 func mountHelper(args []string) {
 	report(unix.Mount("guesttest", args[0], "container", 0, args[1]))
+	awaitStop()
+}
+
+// fsopenHelper opens a context for a new mount, and reports.
+func fsopenHelper([]string) {
+	_, err := unix.Fsopen("container", 0)
+	report(err)
+	awaitStop()
+}
+
+// fspickHelper opens a context for the mount at a directory, and reports.
+func fspickHelper(args []string) {
+	_, err := unix.Fspick(unix.AT_FDCWD, args[0], 0)
+	report(err)
+	awaitStop()
+}
+
+// fsconfigHelper sets an option of the context that it was started with, KEY or KEY=VALUE, and reports.
+func fsconfigHelper(args []string) {
+	key, value, isString := strings.Cut(args[0], "=")
+	if isString {
+		report(unix.FsconfigSetString(3, key, value))
+	} else {
+		report(unix.FsconfigSetFlag(3, key))
+	}
 	awaitStop()
 }
 

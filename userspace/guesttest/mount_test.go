@@ -5,6 +5,7 @@ package guesttest
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -371,6 +372,118 @@ func TestMountReleaseAgentOption(t *testing.T) {
 	if err == nil {
 		t.Cleanup(func() { unmountNamed(t, "long") })
 	}
+}
+
+// The agent of an active hierarchy is changed by remount, or by its file, never by a mount: not by one that fails, nor by one that does not.
+func TestMountKeepsReleaseAgent(t *testing.T) {
+	begin(t)
+	o := named("one")
+	o.ReleaseAgent = "/one"
+	h := mount(t, o)
+	two := "none,name=one,release_agent=/two"
+
+	wantError(t, unix.Mount("guesttest", h.Dir, "container", 0, two), unix.EBUSY, "mount where it is mounted")
+	wantAgent(t, h, "/one")
+	file := filepath.Join(tempDir(t), "file")
+	must(t, os.WriteFile(file, nil, 0o644))
+	wantError(t, unix.Mount("guesttest", file, "container", 0, two), unix.ENOTDIR, "mount on a file")
+	wantAgent(t, h, "/one")
+	c := openContext(t)
+	must(t, c.setAll(strings.Split(two, ",")))
+	must(t, c.create())
+	wantAgent(t, h, "/one")
+	must(t, unix.Close(c.fd))
+	wantAgent(t, h, "/one")
+	dir := tempDir(t)
+	must(t, unix.Mount("guesttest", dir, "container", 0, two))
+	wantAgent(t, h, "/one")
+	must(t, unix.Unmount(dir, 0))
+	wantAgent(t, h, "/one")
+	must(t, unix.Mount("guesttest", h.Dir, "container", unix.MS_REMOUNT, "release_agent=/two"))
+	wantAgent(t, h, "/two")
+	must(t, unix.Mount("guesttest", h.Dir, "container", unix.MS_REMOUNT, "release_agent="))
+	wantAgent(t, h, "")
+}
+
+// A new hierarchy has its agent from the beginning, and one whose first mount fails is gone.
+func TestMountFailsWithNewHierarchy(t *testing.T) {
+	begin(t)
+	file := filepath.Join(tempDir(t), "file")
+	must(t, os.WriteFile(file, nil, 0o644))
+	wantError(t, unix.Mount("guesttest", file, "container", 0, "none,name=new,release_agent=/x"), unix.ENOTDIR, "mount on a file")
+	if s := hierarchyStatus(t, "name=new"); s != nil {
+		t.Errorf("active: %+v", s)
+	}
+}
+
+// Who may not mount may not prepare a context for somebody who may, from the beginning or in between (CVE-2022-0492).
+func TestMountContextOfAnotherNamespace(t *testing.T) {
+	begin(t)
+	p := start(t, inUserNamespace(), nil, "fsopen")
+	wantError(t, p.result(t), unix.EPERM, "fsopen as root of another user namespace")
+
+	h := mount(t, named("context"))
+	p = start(t, inUserNamespace(), nil, "fspick", h.Dir)
+	wantError(t, p.result(t), unix.EPERM, "fspick as root of another user namespace")
+
+	ours := openContext(t)
+	must(t, ours.setAll([]string{"none", "name=context2"}))
+	handed := os.NewFile(uintptr(got(unix.Dup(ours.fd))(t)), "context")
+	defer handed.Close()
+	for _, option := range []string{"release_agent=/bin/evil", "name=evil", "all", "debug_a"} {
+		p = start(t, inUserNamespace(), []*os.File{handed}, "fsconfig", option)
+		wantError(t, p.result(t), unix.EPERM, "fsconfig of %s in a context of ours as root of another user namespace", option)
+	}
+	ours.wantMessage("CAP_SYS_ADMIN")
+	must(t, ours.create())
+	if s := hierarchyStatus(t, "name=context2"); s == nil {
+		t.Error("the context has lost its name")
+	}
+
+	fd := got(unix.Fspick(unix.AT_FDCWD, h.Dir, unix.FSPICK_CLOEXEC))(t)
+	picked := os.NewFile(uintptr(fd), "picked")
+	defer picked.Close()
+	p = start(t, inUserNamespace(), []*os.File{picked}, "fsconfig", "release_agent=/bin/evil")
+	wantError(t, p.result(t), unix.EPERM, "fsconfig of a picked context as root of another user namespace")
+	must(t, unix.FsconfigReconfigure(fd))
+	wantAgent(t, h, "")
+}
+
+// Flags of the superblock are those of all mounts of a hierarchy, and stay; each mount may be read-only by itself.
+func TestRemountReadOnly(t *testing.T) {
+	begin(t)
+	h := mount(t, named("ro"))
+	for flags, name := range map[uintptr]string{unix.MS_RDONLY: "ro", unix.MS_SYNCHRONOUS: "sync", unix.MS_LAZYTIME: "lazytime"} {
+		wantError(t, unix.Mount("x", h.Dir, "container", unix.MS_REMOUNT|flags, ""), unix.EBUSY, "remount,%s", name)
+	}
+	must(t, unix.Mount("x", h.Dir, "container", unix.MS_REMOUNT|unix.MS_NOSUID, "")) // of this mount alone
+	must(t, mkdir(t, h.Root(), "a").Remove())
+	fd := got(unix.Fspick(unix.AT_FDCWD, h.Dir, unix.FSPICK_CLOEXEC))(t)
+	defer unix.Close(fd)
+	must(t, unix.FsconfigSetFlag(fd, "ro"))
+	wantError(t, unix.FsconfigReconfigure(fd), unix.EBUSY, "reconfigure to ro")
+	context{t, fd}.wantMessage("flags")
+
+	second := tempDir(t)
+	must(t, unix.Mount("x", second, "container", unix.MS_RDONLY, "none,name=ro"))
+	wantError(t, os.Mkdir(filepath.Join(second, "a"), 0o755), unix.EROFS, "mkdir through a read-only mount")
+	must(t, mkdir(t, h.Root(), "a").Remove())
+	must(t, unix.Unmount(second, 0))
+	must(t, unix.Mount("", h.Dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+	wantError(t, h.Root().Child("a").Create(), unix.EROFS, "mkdir through a mount that was made read-only")
+	must(t, unix.Mount("", h.Dir, "", unix.MS_REMOUNT|unix.MS_BIND, ""))
+	must(t, mkdir(t, h.Root(), "a").Remove())
+}
+
+// A hierarchy whose first mount is read-only can be mounted for writing as well.
+func TestMountReadOnlyFirst(t *testing.T) {
+	begin(t)
+	dir := tempDir(t)
+	must(t, unix.Mount("x", dir, "container", unix.MS_RDONLY, "none,name=rofirst"))
+	h := mount(t, named("rofirst"))
+	must(t, mkdir(t, h.Root(), "a").Remove())
+	wantError(t, os.Mkdir(filepath.Join(dir, "a"), 0o755), unix.EROFS, "mkdir through the read-only mount")
+	must(t, unix.Unmount(dir, 0))
 }
 
 // unmountNamed unmounts wherever the hierarchy with that name is mounted.

@@ -433,6 +433,40 @@ func TestRaceReaders(t *testing.T) {
 	wantQuiet(t, trees)
 }
 
+// A task that stays where it is in one hierarchy is listed there, however it is moved about in another.
+func TestRaceListingHasWhoHops(t *testing.T) {
+	begin(t)
+	stays, hops := mount(t, named("stays")), mount(t, named("hops"))
+	home := mkdir(t, stays.Root(), "home")
+	places := [2]containerfs.Container{mkdir(t, hops.Root(), "1", "2"), hops.Container("/2")}
+	// A crowd on either side, so that it takes a while to get from one to the other.
+	for _, place := range places {
+		pid, _ := threaded(t, 100)
+		must(t, home.AttachProc(pid))
+		must(t, place.AttachProc(pid))
+	}
+	hopper := sleeper(t)
+	must(t, home.Attach(hopper))
+	r := newRace(t)
+	at := 0
+	r.worker("mover", func() error {
+		at++
+		return places[at%2].Attach(hopper)
+	})
+	r.worker("reader", func() error {
+		tasks, err1 := home.Tasks()
+		procs, err2 := home.Procs()
+		if err := errors.Join(err1, err2, ascending(tasks), ascending(procs)); err != nil {
+			return err
+		}
+		if len(tasks) != 203 || len(procs) != 3 || !slices.Contains(tasks, hopper) || !slices.Contains(procs, hopper) {
+			return fmt.Errorf("%d tasks and %d processes, want 203 and 3, %d among them", len(tasks), len(procs), hopper)
+		}
+		return nil
+	})
+	r.wait()
+}
+
 // ascending returns an error unless every number is greater than the one before.
 func ascending(ids []int) error {
 	for i := 1; i < len(ids); i++ {

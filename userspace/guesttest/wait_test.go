@@ -30,3 +30,22 @@ func eventually(t testing.TB, what string, condition func() bool) {
 		t.Fatalf("still not so: %s", what)
 	}
 }
+
+// beside starts f on another goroutine. The result waits for its end and returns its error.
+func beside(t testing.TB, f func() error) (wait func() error) {
+	ended := make(chan error, 1)
+	go func() { ended <- f() }()
+	return func() error {
+		t.Helper()
+		var err error
+		eventually(t, "what was started beside the test has ended", func() bool {
+			select {
+			case err = <-ended:
+				return true
+			default:
+				return false
+			}
+		})
+		return err
+	}
+}

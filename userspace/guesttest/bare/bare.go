@@ -16,6 +16,7 @@ const (
 	Sleeps   What = iota // until it is killed
 	Exits                // at once
 	Explodes             // stops, and when it is continued forks without end, and so do its children; only for Fork
+	Clones               // stops, and each time when it is continued makes a thread, which sleeps; only for Fork
 )
 
 // Fork makes a process with a copy of the caller's memory, and returns its id. It starts in the containers of the calling thread, as
@@ -32,6 +33,11 @@ func Fork(what What) (int, error) {
 	if what == Explodes {
 		self, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
 		syscall.RawSyscall(syscall.SYS_KILL, self, uintptr(syscall.SIGSTOP), 0)
+	}
+	for what == Clones {
+		self, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
+		syscall.RawSyscall(syscall.SYS_KILL, self, uintptr(syscall.SIGSTOP), 0)
+		clone(syscall.CLONE_VM|syscall.CLONE_FS|syscall.CLONE_FILES|syscall.CLONE_SIGHAND|syscall.CLONE_THREAD, 0)
 	}
 	for what == Explodes {
 		syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)

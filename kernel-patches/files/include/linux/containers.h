@@ -123,7 +123,7 @@ extern struct container_set init_container_set;
  *	64, enough for a number
  * @read_u64: returns the number to be shown
  * @write_u64: takes the number written; returns 0 or a negative errno.  What
- *	is not an unsigned number (decimal, 0x..., 0...) never gets here: EINVAL
+ *	container_parse_u64() does not take never gets here: EINVAL
  * @seq_show: shows the file's text; seq_container() and seq_cftype() tell of what
  * @write: takes the text written, as a string of its own without white space
  *	around it; of_container() and of_cftype() tell to what.  Returns 0 or a
@@ -134,10 +134,11 @@ extern struct container_set init_container_set;
  * @ss: whose file it is; set by container_add_file()
  *
  * The handlers decide the file's mode: 0444 with one that reads, 0200 with one
- * that writes, 0644 with both.  They may sleep, are called by several tasks
- * at a time, and hold an active reference to the file: the container cannot go
- * away meanwhile, and a handler must not wait for container_mutex, whose holder
- * may wait for the handler.
+ * that writes, 0644 with both; what a file has no handler for is EINVAL, for who may
+ * open it all the same.  They may sleep, are called by several tasks
+ * at a time, and hold an active reference to the file: the container's
+ * state cannot go away meanwhile, though the container may be removed, and a handler
+ * must not wait for container_mutex.
  */
 struct cftype {
 	char name[MAX_CFTYPE_NAME];
@@ -170,9 +171,10 @@ struct cftype {
  *	passed since the last task or holder left.  May sleep; holds no lock
  * @remove: @css's container has been removed, or mkdir has failed: no task is in
  *	it, none will come, nobody holds it, and no handler of its files runs.
- *	Forks that began there may be on their way to @cancel_fork, exits to @exit,
- *	and dead tasks may keep the memory for long: what @css takes from its
- *	parent is given back here, not in @destroy.  Called once for each state but
+ *	Forks that began there may still come to @can_fork and then to @cancel_fork,
+ *	exits be on their way to @exit, and dead tasks keep the memory for long: what
+ *	@css takes from its parent is given back here, not in @destroy, and what comes
+ *	later is charged to @css and to those above as if it were there.  Called once for each state but
  *	a root's, before @destroy.  Optional.  Holds container_mutex, may sleep
  * @clone: let @child, which is being made, begin with the settings of @parent, its
  *	parent's state.  Returns 0 or a negative errno that fails the mkdir; then
@@ -183,39 +185,41 @@ struct cftype {
  *	Holds container_mutex, may sleep
  * @populate: adds the subsystem's files to @cont with container_add_files();
  *	returns 0 or a negative errno.  Optional.  Called in mkdir, and in mount
- *	for the root.  Holds container_mutex, may sleep.  The files go by
- *	themselves
+ *	for the root.  Only the latter holds container_mutex; may sleep.  The files
+ *	go by themselves
  * @bind: @ss is now in the hierarchy whose root container is @top: a mounted
  *	one, or the dummy once more (@top->kn is NULL).  At mount it comes
  *	before the first task is counted, at the end after the last has left.
  *	Optional.  Holds container_mutex, may sleep
  * @can_attach: may @task move to @to?  0, or a negative errno that fails the
  *	whole move.  A subsystem that counts charges @to here.  Undone by
- *	@cancel_attach.  Holds container_mutex, may sleep; where @task really
- *	moves, the tasks of its thread group cannot fork meanwhile, but exit.
- *	Their forks may wait with locks held (of cgroups, CPU hotplug): those must
- *	not be taken here
+ *	@cancel_attach.  Holds container_mutex, may sleep.  @task may exit meanwhile,
+ *	and fork; where its whole group moves, forks that have not begun wait,
+ *	with no lock of fork's, and a thread that is born all the same is asked for,
+ *	too
  * @cancel_attach: the move of @task to @to did not happen after all: another
  *	task or subsystem refused, or @task has exited.  Context of @can_attach
  * @attach: @task has moved to @to; a subsystem that counts uncharges @from
  *	here.  @from is NULL where the task did not move: the hierarchy has just
  *	been mounted, and a task which was there before is counted in the root.
  *	@task may have exited since, and even been reaped: exit(@to, @task) and
- *	reaped(@to, @task) then have been called.  Context of @can_attach, but
- *	tasks fork again
+ *	reaped(@to, @task) then have been called.  Context of @can_attach
  * @post_attach: the tasks of a move to @to, one at least, have been attached.  The place for
  *	slow work.  Context of @attach
  * @can_fork: may @child be born in @css?  0, or a negative errno that becomes
  *	fork()'s.  A subsystem that counts charges here.  Undone by @cancel_fork.
- *	In the parent's context, no lock held, may sleep.  @child is not visible
- *	yet
+ *	In the parent's context, may sleep.  No lock of the framework is held, but those
+ *	that fork has: where cgroups are built cgroup_threadgroup_rwsem, for reading,
+ *	and for clone3() into a cgroup cgroup_mutex; where BPF can schedule
+ *	scx_fork_rwsem, for reading.  @child is not visible yet, and @css may have been
+ *	removed: then @cancel_fork follows
  * @cancel_fork: @child was not born, or not in @css: its parent moved while it
  *	was being made, and can_fork() is asked again.  Context of @can_fork
  * @fork: @child has been born and is visible, but has not run yet.  It may have
  *	been moved already, and @css is where it is now; a move to come calls its
  *	->attach() later.  Where the hierarchy has just begun @child may have been
- *	counted by ->attach() before, so nothing may be charged here.  Interrupts
- *	off, under a spinlock
+ *	counted by ->attach() before, so nothing may be charged here.  Under a
+ *	spinlock
  * @exit: @task leaves @css: it exits, or the hierarchy ends.  A subsystem that
  *	counts uncharges @css.  Called exactly once for each task that
  *	can_fork() or attach(…, NULL, …) counted.  Under rcu_read_lock(): must
@@ -398,6 +402,7 @@ static inline struct cftype *seq_cftype(const struct seq_file *m)
 	return of_cftype(m->private);
 }
 
+int container_parse_u64(const char *text, u64 *val);
 int container_path(struct container *cont, char *buf, size_t len);
 
 struct container *container_next_pre(struct container *pos,
@@ -464,6 +469,9 @@ void container_task_iter_start(struct container *cont,
 			       struct container_task_iter *it);
 struct task_struct *container_task_iter_next(struct container_task_iter *it);
 void container_task_iter_end(struct container_task_iter *it);
+int container_walk_tasks(struct container *cont,
+			 int (*fn)(struct task_struct *task, void *data),
+			 void *data);
 
 /*
  * The hooks of fork, exit and /proc.  With no hierarchy active fork stores what
@@ -474,6 +482,10 @@ DECLARE_STATIC_KEY_FALSE(containers_tracked);
 /* Ids of the subsystems that have a ->fork(). */
 extern unsigned long container_fork_hearers;
 
+/* The thread group that is being moved as a whole, or NULL. */
+extern struct signal_struct *container_moving;
+
+int __container_fork_wait(void);
 int __container_can_fork(struct task_struct *child);
 bool __container_fork_stale(struct task_struct *child);
 void __container_join(struct task_struct *child);
@@ -495,6 +507,20 @@ static inline void container_fork(struct task_struct *child)
 	RCU_INIT_POINTER(child->containers, &init_container_set);
 	INIT_HLIST_NODE(&child->container_node);
 	child->container_counted = 0;
+}
+
+/**
+ * container_fork_wait - let a move of this thread group come to its end
+ *
+ * Before fork takes any lock, as the mover may be long.  Returns 0, or -ERESTARTSYS
+ * where the caller is to die.  May sleep.
+ */
+static inline int container_fork_wait(void)
+{
+	if (static_branch_unlikely(&containers_tracked) &&
+	    unlikely(READ_ONCE(container_moving) == current->signal))
+		return __container_fork_wait();
+	return 0;
 }
 
 /**
@@ -635,6 +661,7 @@ int proc_container_show(struct seq_file *m, struct pid_namespace *ns,
 #else /* !CONFIG_CONTAINERS */
 
 static inline void container_fork(struct task_struct *child) {}
+static inline int container_fork_wait(void) { return 0; }
 static inline int container_can_fork(struct task_struct *child) { return 0; }
 static inline bool container_fork_stale(struct task_struct *child)
 {

@@ -19,7 +19,7 @@ unsigned long container_reap_hearers __read_mostly;
  * container_subsys_by_name - find a registered subsystem
  * @name: its name
  *
- * Under container_mutex.
+ * Any context; none is registered after boot.
  */
 struct container_subsys *container_subsys_by_name(const char *name)
 {
@@ -31,7 +31,7 @@ struct container_subsys *container_subsys_by_name(const char *name)
 	return NULL;
 }
 
-/* The mask of all registered subsystems.  Under container_mutex. */
+/* The mask of all registered subsystems.  Context as above. */
 unsigned long container_subsys_all(void)
 {
 	unsigned int id;
@@ -210,7 +210,8 @@ static struct container *css_container(struct container_subsys_state *css)
  * A state with a reference keeps its container from being removed.  Returns false
  * where it has been: the task that led to @css has moved since, or has exited, and
  * then that will be so for ever.  container_css_parent() leads to one that
- * can be had, at the latest the root's.  Any context.
+ * can be had, at the latest the root's.  Any context that may take a spinlock: not
+ * under a raw one, nor in a hard interrupt, where PREEMPT_RT makes spinlocks sleep.
  */
 bool container_css_tryget(struct container_subsys_state *css)
 {
@@ -246,7 +247,7 @@ void container_css_get(struct container_subsys_state *css)
  * container_css_put - drop a reference
  * @css: a state that container_css_tryget() or container_css_get() was successful for
  *
- * Any context.
+ * Context as for container_css_tryget().
  */
 void container_css_put(struct container_subsys_state *css)
 {

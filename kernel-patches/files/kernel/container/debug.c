@@ -3,8 +3,9 @@
  * A pair of subsystems to test the container framework with, debug_a and
  * debug_b.  They count every callback and every task, and fail on demand.
  *
- *   X.callbacks	how often each callback was called for this container;
- *			for bind, remove and destroy, in the whole subsystem
+ *   X.callbacks	how often each callback, and the reading of X.reader, was
+ *			called for this container; for bind, remove and destroy, in
+ *			the whole subsystem
  *   X.counted		tasks that the subsystem has counted in this container
  *   X.unreaped		the same, with the dead that have not been reaped yet
  *   X.live		states that exist, the root's included; root only
@@ -18,6 +19,10 @@
  *			written or they are killed: what else happens to a
  *			fork meanwhile then needs no luck to be seen.  Not for the
  *			root, where kernel threads are born, which cannot be killed
+ *   X.hold_can_attach	the same for moves to here
+ *   X.hold_readers	1 keeps those waiting who read X.reader, in any container,
+ *			until 0 is written or they are killed; root only
+ *   X.reader		0, to be read by them
  *
  * There are two so that they can be in one hierarchy or in two.  It is also the
  * shortest example of a subsystem that uses all that the framework has.
@@ -40,6 +45,7 @@ enum callback {
 	CB_EXIT,
 	CB_REAPED,
 	CB_POPULATE,
+	CB_READER,
 	NR_CALLBACKS,
 };
 
@@ -56,6 +62,7 @@ static const char * const callback_names[NR_CALLBACKS] = {
 	[CB_EXIT]		= "exit",
 	[CB_REAPED]		= "reaped",
 	[CB_POPULATE]		= "populate",
+	[CB_READER]		= "reader",
 };
 
 /* Callbacks that can be made to fail: what cftype->private names. */
@@ -67,6 +74,14 @@ enum failing {
 	NR_FAILING,
 };
 
+/* Who can be kept waiting: what cftype->private names. */
+enum held {
+	HOLD_CAN_FORK,
+	HOLD_CAN_ATTACH,
+	HOLD_READERS,
+	NR_HELD,
+};
+
 struct debug_state {
 	struct container_subsys_state css;
 	atomic_long_t calls[NR_CALLBACKS];
@@ -75,10 +90,10 @@ struct debug_state {
 	u64 setting;
 	atomic_t held;			/* 1 with a reference by X.hold */
 	int fail[NR_FAILING];		/* 0 or a negative errno */
-	bool hold_can_fork;
+	bool hold[NR_HELD];
 };
 
-#define NR_FILES	11
+#define NR_FILES	14
 
 /* One of the two, and what is counted for it as a whole. */
 struct debug_subsys {
@@ -160,20 +175,28 @@ static void debug_destroy(struct container_subsys_state *css)
 	kfree(st);
 }
 
-static void set_hold_can_fork(struct debug_state *st, bool hold)
+static void set_hold(struct debug_state *st, enum held who, bool hold)
 {
 	/* Orders the store before the look for waiters in wake_up_var(). */
-	smp_store_mb(st->hold_can_fork, hold);
-	wake_up_var(&st->hold_can_fork);
+	smp_store_mb(st->hold[who], hold);
+	wake_up_var(&st->hold[who]);
+}
+
+/* One that is killed goes on. */
+static void wait_while_held(struct debug_state *st, enum held who)
+{
+	wait_var_event_killable(&st->hold[who], !READ_ONCE(st->hold[who]));
 }
 
 /* What was to fail in one hierarchy must not fail the mount of the next. */
 static void debug_bind(struct container_subsys *ss, struct container *top)
 {
 	struct debug_state *st = debug_state(ss->root_css);
+	enum held who;
 
 	memset(st->fail, 0, sizeof(st->fail));
-	set_hold_can_fork(st, false);
+	for (who = 0; who < NR_HELD; who++)
+		set_hold(st, who, false);
 	atomic_long_inc(&debug_subsys(ss)->binds);
 }
 
@@ -186,6 +209,7 @@ static int debug_can_attach(struct container_subsys_state *to,
 	if (fail)
 		return fail;
 	add_task(to, 1);
+	wait_while_held(debug_state(to), HOLD_CAN_ATTACH);
 	return 0;
 }
 
@@ -219,9 +243,8 @@ static int debug_can_fork(struct container_subsys_state *css,
 	if (fail)
 		return fail;
 	add_task(css, 1);
-	/* One that is killed goes on: fork finds that out by itself, later. */
-	wait_var_event_killable(&debug_state(css)->hold_can_fork,
-				!READ_ONCE(debug_state(css)->hold_can_fork));
+	/* If it is killed fork finds that out by itself, later. */
+	wait_while_held(debug_state(css), HOLD_CAN_FORK);
 	return 0;
 }
 
@@ -339,17 +362,23 @@ static int write_fail(struct container *cont, struct cftype *cft, u64 val)
 	return 0;
 }
 
-static u64 read_hold_can_fork(struct container *cont, struct cftype *cft)
+static u64 read_held(struct container *cont, struct cftype *cft)
 {
-	return READ_ONCE(file_state(cont, cft)->hold_can_fork);
+	return READ_ONCE(file_state(cont, cft)->hold[cft->private]);
 }
 
-static int write_hold_can_fork(struct container *cont, struct cftype *cft,
-			       u64 val)
+static int write_held(struct container *cont, struct cftype *cft, u64 val)
 {
 	if (val > 1)
 		return -EINVAL;
-	set_hold_can_fork(file_state(cont, cft), val);
+	set_hold(file_state(cont, cft), cft->private, val);
+	return 0;
+}
+
+static u64 read_reader(struct container *cont, struct cftype *cft)
+{
+	count(&file_state(cont, cft)->css, CB_READER);
+	wait_while_held(debug_state(cft->ss->root_css), HOLD_READERS);
 	return 0;
 }
 
@@ -396,8 +425,14 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 		  .write_u64 = write_fail, .private = FAIL_CAN_ATTACH },	\
 		{ .name = "fail_can_fork", .read_u64 = read_fail,	\
 		  .write_u64 = write_fail, .private = FAIL_CAN_FORK },	\
-		{ .name = "hold_can_fork", .read_u64 = read_hold_can_fork, \
-		  .write_u64 = write_hold_can_fork },			\
+		{ .name = "hold_can_fork", .read_u64 = read_held,	\
+		  .write_u64 = write_held, .private = HOLD_CAN_FORK },	\
+		{ .name = "hold_can_attach", .read_u64 = read_held,	\
+		  .write_u64 = write_held, .private = HOLD_CAN_ATTACH },	\
+		{ .name = "hold_readers", .read_u64 = read_held,	\
+		  .write_u64 = write_held, .private = HOLD_READERS,	\
+		  .flags = CFTYPE_ONLY_ON_ROOT },			\
+		{ .name = "reader", .read_u64 = read_reader },		\
 	},								\
 }
 

@@ -67,7 +67,7 @@ void container_get(struct container *cont)
  * @cont: the container
  *
  * It is freed a grace period later: until then RCU readers may still come by.
- * Any context.
+ * Any context but an NMI's.
  */
 void container_put(struct container *cont)
 {
@@ -86,8 +86,8 @@ static struct container *kn_container(struct kernfs_node *kn)
  * container_kn_lock - take container_mutex in a file or directory operation
  * @kn: the node, with the active reference that kernfs took for the operation
  *
- * The removal of a node waits, under container_mutex, for its active references:
- * ours is given back first.  Returns the container, or NULL, with the mutex not
+ * The removal of a node waits for its active references, at a hierarchy's end under
+ * container_mutex: ours is given back first.  Returns the container, or NULL, with the mutex not
  * taken, where it has been removed meanwhile.
  */
 struct container *container_kn_lock(struct kernfs_node *kn)
@@ -103,17 +103,21 @@ struct container *container_kn_lock(struct kernfs_node *kn)
 	return NULL;
 }
 
+/* The half of container_kn_unlock() that is not the mutex. */
+static void container_kn_put(struct kernfs_node *kn)
+{
+	kernfs_unbreak_active_protection(kn);
+	container_put(kn_container(kn));
+}
+
 /**
  * container_kn_unlock - undo container_kn_lock()
  * @kn: the same node
  */
 void container_kn_unlock(struct kernfs_node *kn)
 {
-	struct container *cont = kn_container(kn);
-
 	mutex_unlock(&container_mutex);
-	kernfs_unbreak_active_protection(kn);
-	container_put(cont);
+	container_kn_put(kn);
 }
 
 /**
@@ -123,7 +127,7 @@ void container_kn_unlock(struct kernfs_node *kn)
  * @len: the buffer's size
  *
  * Returns the path's length, or -ENAMETOOLONG where it does not fit: a path cut
- * short is that of another container.  Any context.
+ * short is that of another container.  Any context that may take a spinlock.
  */
 int container_path(struct container *cont, char *buf, size_t len)
 {
@@ -133,11 +137,38 @@ int container_path(struct container *cont, char *buf, size_t len)
 	return ret >= 0 && ret + 1 >= len ? -ENAMETOOLONG : ret;
 }
 
-/* Make the directory of a new container, invisible as yet, with its files. */
+/*
+ * mkdir, in three steps, all or nothing.  The directory shows at the end, when
+ * everything is in it.  It is made without container_mutex, as kernfs may have to wait
+ * for somebody who reads another one.
+ */
+
+/* First step: the container with its states, which nobody finds yet. */
+static struct container *create_container(struct container *parent)
+{
+	struct container *cont;
+	int ret;
+
+	if (parent->depth == MAX_CONTAINER_DEPTH)
+		return ERR_PTR(-EAGAIN);
+	cont = kzalloc(sizeof(*cont), GFP_KERNEL_ACCOUNT);
+	if (!cont)
+		return ERR_PTR(-ENOMEM);
+	container_init(cont, parent->root, parent);
+
+	ret = container_create_states(cont);
+	if (ret) {
+		container_remove_states(cont);
+		container_put(cont);
+		return ERR_PTR(ret);
+	}
+	return cont;
+}
+
+/* Second step: its directory, invisible as yet, with its files. */
 static int create_dir(struct container *cont, const char *name, umode_t mode)
 {
 	struct kernfs_node *kn;
-	int ret;
 
 	kn = kernfs_create_dir_ns(cont->parent->kn, name, mode,
 				  current_fsuid(), current_fsgid(), cont, NULL);
@@ -145,81 +176,44 @@ static int create_dir(struct container *cont, const char *name, umode_t mode)
 		return PTR_ERR(kn);
 	kernfs_get(kn);		/* container_free_now() drops it */
 	cont->kn = kn;
-
-	ret = container_populate(cont);
-	if (ret)
-		kernfs_remove(kn);
-	return ret;
+	return container_populate(cont);
 }
 
-/* Count in a child that is complete. */
-static void count_child(struct container *cont)
+/*
+ * Third step: put it on its parent's list, for walks to find, and let it begin with its
+ * parent's settings where those are wanted.
+ */
+static int link_child(struct container *cont)
 {
 	struct container *parent = cont->parent;
+	int ret = 0;
 
-	cont->root->nr_containers++;
+	list_add_tail_rcu(&cont->sibling, &parent->children);
+	if (cont->clone_children)
+		ret = container_clone_states(cont);
+	if (ret) {
+		list_del_rcu(&cont->sibling);
+		return ret;
+	}
+
+	WRITE_ONCE(cont->root->nr_containers, cont->root->nr_containers + 1);
 	spin_lock_irq(&parent->lock);
 	parent->nr_children++;
 	parent->release_pending = false;
 	spin_unlock_irq(&parent->lock);
+	return 0;
 }
 
-static void unlink_child(struct container *cont)
+/* The parent has one child less, and may have nothing left. */
+static void uncount_child(struct container *cont)
 {
 	struct container *parent = cont->parent;
 
-	list_del_rcu(&cont->sibling);
-	cont->root->nr_containers--;
+	WRITE_ONCE(cont->root->nr_containers, cont->root->nr_containers - 1);
 	spin_lock_irq(&parent->lock);
 	parent->nr_children--;
 	container_check_release(parent);
 	spin_unlock_irq(&parent->lock);
-}
-
-/*
- * Put the new container on its parent's list, for walks to find, and let it begin
- * with its parent's settings where those are wanted.
- */
-static int link_child(struct container *cont)
-{
-	int ret;
-
-	list_add_tail_rcu(&cont->sibling, &cont->parent->children);
-	ret = cont->clone_children ? container_clone_states(cont) : 0;
-	if (ret) {
-		list_del_rcu(&cont->sibling);
-		kernfs_remove(cont->kn);
-	}
-	return ret;
-}
-
-/* All or nothing: the directory shows when everything is in it. */
-static int container_create(struct container *parent, const char *name,
-			    umode_t mode)
-{
-	struct container *cont;
-	int ret;
-
-	if (parent->depth == MAX_CONTAINER_DEPTH)
-		return -ELOOP;
-	cont = kzalloc(sizeof(*cont), GFP_KERNEL_ACCOUNT);
-	if (!cont)
-		return -ENOMEM;
-	container_init(cont, parent->root, parent);
-
-	ret = container_create_states(cont);
-	if (!ret)
-		ret = create_dir(cont, name, mode);
-	if (!ret)
-		ret = link_child(cont);
-	if (ret) {
-		container_remove_states(cont);
-		container_put(cont);
-		return ret;
-	}
-	count_child(cont);
-	kernfs_activate(cont->kn);
-	return 0;
 }
 
 /* kernfs takes any name. */
@@ -236,7 +230,7 @@ static int check_name(const char *name)
 static int container_mkdir(struct kernfs_node *parent_kn, const char *name,
 			   umode_t mode)
 {
-	struct container *parent;
+	struct container *parent, *cont;
 	int ret;
 
 	ret = check_name(name);
@@ -245,34 +239,76 @@ static int container_mkdir(struct kernfs_node *parent_kn, const char *name,
 	parent = container_kn_lock(parent_kn);
 	if (!parent)
 		return -ENODEV;
-	ret = container_create(parent, name, mode);
-	container_kn_unlock(parent_kn);
+	cont = create_container(parent);
+	mutex_unlock(&container_mutex);
+	if (IS_ERR(cont)) {
+		ret = PTR_ERR(cont);
+		goto out;
+	}
+
+	/* The VFS keeps the parent, whose inode it has locked, from being removed. */
+	ret = create_dir(cont, name, mode);
+	mutex_lock(&container_mutex);
+	if (!ret)
+		ret = link_child(cont);
+	if (ret)
+		container_remove_states(cont);
+	mutex_unlock(&container_mutex);
+
+	if (!ret) {
+		kernfs_activate(cont->kn);
+	} else {
+		kernfs_remove(cont->kn);
+		container_put(cont);
+	}
+out:
+	container_kn_put(parent_kn);
 	return ret;
 }
 
 /*
- * Remove a container that has nothing left.  Once ->removed is set no task and
- * no reference comes: tasks come by moves, which hold container_mutex, and by
- * fork from a parent that is here; references look at ->removed under the lock.
+ * Decide that a container is removed, if it has nothing left.  Once ->removed is set
+ * no task and no reference comes: tasks come by moves, which hold container_mutex,
+ * and by fork from a parent that is here; references look at ->removed under the lock.
  */
-static int container_remove(struct container *cont)
+static int mark_removed(struct container *cont)
 {
 	bool busy;
 
 	spin_lock_irq(&cont->lock);
 	busy = cont->busy || cont->nr_children;
 	if (!busy) {
-		cont->removed = true;
+		WRITE_ONCE(cont->removed, true);
 		cont->release_pending = false;
 	}
 	spin_unlock_irq(&cont->lock);
 	if (busy)
 		return -EBUSY;
-
 	container_sets_kill(cont);
-	unlink_child(cont);
+	list_del_rcu(&cont->sibling);
+	return 0;
+}
+
+/*
+ * Remove a container.  The directory goes without container_mutex, which is dropped and
+ * taken again: that waits for handlers of its files, whose callers may be in no
+ * hurry.  Until it has gone the parent still counts this child, and so cannot be
+ * removed before it.
+ */
+static int container_remove(struct container *cont)
+{
+	int ret;
+
+	lockdep_assert_held(&container_mutex);
+	ret = mark_removed(cont);
+	if (ret)
+		return ret;
+	mutex_unlock(&container_mutex);
 	kernfs_remove(cont->kn);
+	mutex_lock(&container_mutex);
+
 	container_remove_states(cont);
+	uncount_child(cont);
 	container_sets_reap();
 	container_put(cont);
 	return 0;
@@ -304,15 +340,7 @@ static int container_rename(struct kernfs_node *kn,
 	if (ret)
 		return ret;
 
-	kernfs_break_active_protection(new_parent);
-	if (container_kn_lock(kn)) {
-		ret = kernfs_rename_ns(kn, new_parent, new_name, NULL);
-		container_kn_unlock(kn);
-	} else {
-		ret = -ENOENT;
-	}
-	kernfs_unbreak_active_protection(new_parent);
-	return ret;
+	return kernfs_rename_ns(kn, new_parent, new_name, NULL);
 }
 
 struct kernfs_syscall_ops containerfs_syscall_ops = {

@@ -13,6 +13,24 @@
 /* Enough for any number with white space around it. */
 #define DEFAULT_WRITE_LEN	64
 
+/**
+ * container_parse_u64 - read a number as all files of containers take it
+ * @text: decimal, or hexadecimal after 0x; no sign, and no white space around it
+ * @val: takes the number
+ *
+ * Returns 0, or -EINVAL: a number out of range is as wrong as letters are.  Any
+ * context.
+ */
+int container_parse_u64(const char *text, u64 *val)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+
+	/* kstrtou64() takes a plus, and a newline at the end */
+	if (!isdigit(text[0]) || !isxdigit(text[strlen(text) - 1]))
+		return -EINVAL;
+	return kstrtou64(text, hex ? 16 : 10, val) ? -EINVAL : 0;
+}
+
 static int file_seq_show(struct seq_file *m, void *v)
 {
 	struct cftype *cft = seq_cftype(m);
@@ -41,17 +59,15 @@ static ssize_t file_write(struct kernfs_open_file *of, char *buf,
 	if (cft->write) {
 		ret = cft->write(of, text);
 	} else if (cft->write_u64) {
-		/* Out of range is as wrong as letters are. */
-		if (kstrtou64(text, 0, &val))
-			return -EINVAL;
-		ret = cft->write_u64(of_container(of), cft, val);
+		ret = container_parse_u64(text, &val) ?:
+		      cft->write_u64(of_container(of), cft, val);
 	} else {
 		ret = -EINVAL;
 	}
 	return ret ?: nbytes;
 }
 
-/* One for all; the mode decides which half of it can be reached. */
+/* One for all: what a file has no handler for is EINVAL, for who may open it so. */
 static const struct kernfs_ops file_ops = {
 	.seq_show		= file_seq_show,
 	.write			= file_write,
@@ -235,8 +251,8 @@ static struct cftype base_files[] = {
  * container_populate - fill a new container's directory
  * @cont: the container, not visible yet
  *
- * Returns 0, or an error with some files made: they go with the directory.  Under
- * container_mutex.
+ * Returns 0, or an error with some files made: they go with the directory.  May
+ * sleep, also for kernfs; so without container_mutex but at a hierarchy's beginning.
  */
 int container_populate(struct container *cont)
 {

@@ -3,7 +3,9 @@
  * What the files of the container framework share among themselves.
  *
  *   member.c	which container a task is in: fork, move, exit
- *   set.c	the sets of containers that tasks point to; walks of tasks
+ *   tracking.c	how that begins and ends to be tracked and counted
+ *   set.c	the sets of containers that tasks point to
+ *   walk.c	walks of the tasks of a container
  *   css.c	subsystems, and references to their states
  *   root.c	hierarchies: begin, end, and what is bound to them
  *   mount.c	mount options and superblocks
@@ -16,13 +18,14 @@
  * Locks, outermost first:
  *
  *   container_mutex	hierarchies, the tree of containers, all moves of
- *			tasks.  Never taken by fork or exit.  A file or
- *			directory operation of kernfs must drop its active
- *			reference first: container_kn_lock()
+ *			tasks.  Never taken by fork or exit, nor to read a
+ *			file.  A file or directory operation of kernfs must
+ *			drop its active reference first: container_kn_lock().
+ *			Its holder takes no lock and waits for no reference
+ *			that a reader of files may hold while it sleeps: so
+ *			not kernfs_rwsem of a mounted hierarchy
  *   cpu_hotplug_lock	where the first mount and the last unmount turn static
  *			keys; so no CPU hotplug callback may take container_mutex
- *   container_move_sem	for reading: no task moves.  May be taken alone, with an
- *			active reference of kernfs held
  *   tasklist_lock	fork only
  *   siglock		of a thread group: its tasks' ->containers and the births
  *			of new ones; see member.c
@@ -38,7 +41,6 @@
 #include <linux/containers.h>
 #include <linux/fs_context.h>
 #include <linux/mutex.h>
-#include <linux/rwsem.h>
 
 #define CONTAINERFS_MAGIC	0x27e0eb	/* as in 2006 */
 #define MAX_CONTAINER_ROOT_NAMELEN	64
@@ -46,7 +48,7 @@
  * kernfs puts a path together with interrupts off, in a time that grows with the
  * square of its depth.
  */
-#define MAX_CONTAINER_DEPTH	100
+#define MAX_CONTAINER_DEPTH	256
 
 #define MAX_HIERARCHIES		CONFIG_MAX_CONTAINER_HIERARCHIES
 #define MAX_SUBSYS		CONFIG_MAX_CONTAINER_SUBSYS
@@ -59,9 +61,9 @@
  */
 struct containerfs_root {
 	struct container top;
-	struct list_head node;		/* on container_roots while active */
+	struct list_head node;		/* on container_roots while active; RCU */
 	unsigned int slot;		/* index in container_set->at; constant */
-	unsigned long subsys_mask;	/* of subsystem ids; constant when active */
+	unsigned long subsys_mask;	/* of subsystem ids; constant once active */
 	bool noprefix;			/* constant */
 	char name[MAX_CONTAINER_ROOT_NAMELEN + 1];	/* constant; may be "" */
 	unsigned int users;		/* superblocks, and mounts under way */
@@ -114,14 +116,16 @@ struct container_set *container_set_find(struct container_set *from,
 					 struct container *to);
 void container_set_inhabited(struct container_set *set);
 void container_set_deserted(struct container_set *set);
-void container_set_walks_skip(struct container_set *set,
-			      struct task_struct *task);
 void container_sets_enter_root(struct containerfs_root *root);
 void container_sets_leave_root(struct containerfs_root *root);
 void container_sets_kill(struct container *cont);
 void container_sets_reap(void);
 struct container *container_set_container(struct container_set *set,
 					  struct containerfs_root *root);
+
+/* walk.c */
+void container_set_walks_skip(struct container_set *set,
+			      struct task_struct *task);
 
 /**
  * container_set_tryget - take a reference to a set that may be dying
@@ -156,7 +160,7 @@ static inline struct container_set *task_set_get(struct task_struct *task)
 	return set;
 }
 
-/* Count a task in.  The first one makes the set's containers busy. */
+/* Count one more in.  The first makes the set's containers busy. */
 static inline void container_set_arrive(struct container_set *set)
 {
 	lockdep_assert_held(&set->lock);
@@ -164,7 +168,7 @@ static inline void container_set_arrive(struct container_set *set)
 		container_set_inhabited(set);
 }
 
-/* Count a task out.  The last one may free a container of its business. */
+/* Count one out.  The last may free a container of its business. */
 static inline void container_set_leave(struct container_set *set)
 {
 	lockdep_assert_held(&set->lock);
@@ -172,28 +176,43 @@ static inline void container_set_leave(struct container_set *set)
 		container_set_deserted(set);
 }
 
-/* Put @task on its set's list.  It must be on none. */
-static inline void container_set_link(struct container_set *set,
-				      struct task_struct *task)
+/* Count @task in and list it, unless it is. */
+static inline void container_set_add_task(struct container_set *set,
+					  struct task_struct *task)
 {
-	lockdep_assert_held(&set->lock);
+	if (!hlist_unhashed(&task->container_node))
+		return;
+	container_set_arrive(set);
 	hlist_add_head(&task->container_node, &set->tasks);
 }
 
-/* Take @task off its set's list; walks that were about to see it go on. */
-static inline void container_set_unlink(struct container_set *set,
-					struct task_struct *task)
+/*
+ * Count @task out and take it off the list, if it is there; returns whether it was.
+ * Walks that were about to see it go on.
+ */
+static inline bool container_set_del_task(struct container_set *set,
+					  struct task_struct *task)
 {
 	lockdep_assert_held(&set->lock);
+	if (hlist_unhashed(&task->container_node))
+		return false;
 	if (unlikely(!list_empty(&set->iters)))
 		container_set_walks_skip(set, task);
 	hlist_del_init(&task->container_node);
+	container_set_leave(set);
+	return true;
 }
 
 /* member.c */
-extern struct rw_semaphore container_move_sem;
+extern unsigned long container_moves;
+struct container_set *container_task_set_lock(struct task_struct *task)
+	__acquires(set->lock);
 int container_attach(struct container *to, struct task_struct *task,
 		     bool whole_group);
+
+/* tracking.c */
+extern bool container_tracking;
+extern unsigned long container_counting;
 void container_tracking_start(void);
 void container_tracking_stop(void);
 int container_counting_start(struct containerfs_root *root);

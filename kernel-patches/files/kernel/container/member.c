@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Membership: which containers a task is in, and how that changes by fork, by a
- * move, and by exit.
+ * move, and by exit.  How it begins and ends to be tracked at all, when the first
+ * hierarchy is mounted and the last one ends, is in tracking.c.
  *
  * A task's ->containers points to the set that names its container in each
  * hierarchy.  One store of that pointer moves the task, so no reader ever finds
@@ -10,46 +11,95 @@
  *
  * Who changes what, under which lock:
  *
- *   ->containers	 a move: container_mutex + siglock + both sets' locks
- *   ->container_node	 on the set's list while the task is alive and something
- *			 is mounted: the set's lock
- *   ->container_counted the subsystems that have counted the task: the set's lock
+ *   ->containers	 a move: container_mutex + siglock + both sets' locks; before
+ *			 it is visible, the task's maker
+ *   ->container_node	 on the set's list while the task is alive and tracked: the
+ *			 set's lock
+ *   ->container_counted the subsystems that have counted the task and have not
+ *			 forgotten it: the set's lock; before it is visible, its
+ *			 maker
  *
- * A task off its set's list (hlist_unhashed) has left or is not born yet.  It is
- * never moved, so a set's lock is enough to decide between a move and an exit:
- * whichever comes first under the lock wins, and the other finds out.
+ * A task off its set's list (hlist_unhashed) is not born yet, has left, or is not
+ * tracked.  It is never moved.
  *
- * Fork against move.  Fork reads its parent's set in container_can_fork(), lets
- * the subsystems charge it, and makes the child visible much later.  A move in
- * between would leave the child behind, or split a thread group.  Both the store
- * of ->containers and the birth of a child happen under the siglock of the same
- * thread group, which fork holds there anyway.  So fork looks once more under
- * that lock (container_fork_stale()): the parent's set is unchanged, and the
- * child lands wholly before any move to come; or it has changed, and fork undoes
- * its charges and begins anew where the parent is now, wholly after the move.
- * As there is one pointer, that is so in all hierarchies alike.
+ * Exit against move: the set's lock decides, and whoever comes second finds out.
  *
- * A whole thread group moves at once, so a thread must not appear after the
- * others have been asked and charged for.  The move first publishes the group in
- * @moving, then takes its siglock.  A birth that held the siglock before is on
- * the list of threads; one that takes it later sees @moving, is stale, and waits
- * for the end of the move.  Hence one look at the list suffices, and no fork
- * storm can hold up the mover.
+ *	exit				move of the task from A to B
+ *	----				----------------------------
+ *					lists the task, charges B
+ *	lock A
+ *	  off the list, bits taken
+ *	unlock A
+ *	uncharges A			lock A, lock B
+ *					  it is on no list: nothing to move
+ *					unlock both
+ *					takes back what it charged B
  *
- * Exit against move.  container_exit() takes the task off the list; see above.
- * Charges follow: a move charges the new state before the store and uncharges
- * the old one after it.  An exit uncharges the state that it finds.  If exit
- * wins, the move takes its charge back.
+ *	lock A				lock A, lock B
+ *	  (waits)			  ->containers = B, on B's list
+ *					unlock both
+ *	  ->containers is not A: again
+ *	lock B
+ *	  off the list, bits taken
+ *	unlock B
+ *	uncharges B			uncharges A
  *
- * Mount against fork and exit.  Tasks are on lists, and counted by subsystems,
- * only while something is mounted.  The first mount turns the static key on and
- * waits a grace period, so that every exit from then on looks at the lists; then
- * it lets forks join them, waits once more, and looks at all tasks.  Fork looks
- * between container_fork_stale() and container_join(), with interrupts off: after
- * the grace period, a birth that saw the old flags is complete and visible to the
- * walk, and all others do their part themselves.  An exit that saw the old key had
- * set PF_EXITING before it: the walk leaves such tasks alone.  Text patching is no
- * barrier on every architecture, the grace period is.
+ * The charges are never fewer than the tasks: a move charges the new state before
+ * the store and uncharges the old one after it, and an exit uncharges the state that
+ * it finds.
+ *
+ * Fork against move: a child must not be born where its parent has been.  Fork
+ * takes its parent's set in container_can_fork(), lets the subsystems charge it, and
+ * makes the child visible much later.  Both the birth and the store of ->containers
+ * happen under the siglock of the parent's thread group, which fork holds there
+ * anyway.  So fork looks once more under that lock.
+ *
+ *	fork				move of its parent from A to B
+ *	----				------------------------------
+ *	child->containers = A
+ *	charges A
+ *					lists and charges
+ *					siglock
+ *					  current->containers = B
+ *					siglock dropped
+ *	siglock
+ *	  A is not B: stale
+ *	siglock dropped
+ *	uncharges A, begins anew with B
+ *
+ * If fork takes the siglock first the child is born in A, wholly before the move;
+ * else it is born in B, wholly after it.  As there is one pointer, that is so in all
+ * hierarchies alike.  The reference to A that the child's pointer has keeps A from
+ * being freed and made anew at the same address, so equal pointers mean equal sets.
+ *
+ * A thread against the move of its group: all threads move as one step, those that
+ * are being made too.
+ *
+ *	clone				move of the group from A to B
+ *	-----				-----------------------------
+ *	container_fork_wait()
+ *	child->containers = A
+ *					container_moving = group
+ *					siglock
+ *					  lists the threads
+ *					siglock dropped
+ *					charges B for them
+ *	siglock
+ *	  not stale: born in A
+ *	siglock dropped
+ *					siglock
+ *					  one is not listed yet: lists it
+ *					siglock dropped
+ *					charges B for it
+ *					siglock
+ *					  all are listed: moves them
+ *					siglock dropped
+ *
+ * The move neither waits for a clone nor lets one wait that has taken any lock: a
+ * clone that has begun is born, here or there, and one that begins later waits
+ * at its beginning, in container_fork_wait().  So at most as many threads as there
+ * were when the group was named can appear meanwhile, and no storm of clones holds
+ * up the mover.
  */
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -58,26 +108,23 @@
 
 #include "internal.h"
 
-DEFINE_STATIC_KEY_FALSE(containers_tracked);
-
-/* Forks put children on lists.  Under container_mutex; read by container_join(). */
-static bool tracking __read_mostly;
-
-/* Ids of the subsystems that count tasks now.  As above. */
-static unsigned long counting __read_mostly;
+/* The thread group being moved, or NULL.  Written by the holder of container_mutex. */
+struct signal_struct *container_moving __read_mostly;
 
 /*
- * Held for writing while tasks change sets.  Not container_mutex, as the opening
- * of a file needs it: that holds an active reference which the mutex's holder may
- * wait for.
+ * Changes with each task that moves, while the locks of both sets are held: see
+ * container_walk_tasks().
  */
-DECLARE_RWSEM(container_move_sem);
+unsigned long container_moves;
 
-/* The thread group being moved, or NULL.  Written by the holder of container_mutex. */
-static struct signal_struct *moving;
-
-/* Lock the set that @task is in; it cannot be moved until it is unlocked. */
-static struct container_set *task_set_lock(struct task_struct *task)
+/**
+ * container_task_set_lock - lock the set that a task is in
+ * @task: any task
+ *
+ * It cannot be moved until the set's lock is dropped, with spin_unlock_irq().  Under
+ * rcu_read_lock(), with interrupts on.
+ */
+struct container_set *container_task_set_lock(struct task_struct *task)
 	__acquires(set->lock)
 {
 	struct container_set *set;
@@ -94,11 +141,11 @@ static struct container_set *task_set_lock(struct task_struct *task)
 
 /* Fork */
 
-/* Apart, as it needs a stack that forks in general do not. */
-static noinline int wait_for_move(void)
+int __container_fork_wait(void)
 {
-	return wait_var_event_killable(&moving, READ_ONCE(moving) !=
-						current->signal);
+	return wait_var_event_killable(&container_moving,
+				       READ_ONCE(container_moving) !=
+					       current->signal);
 }
 
 int __container_can_fork(struct task_struct *child)
@@ -112,17 +159,11 @@ int __container_can_fork(struct task_struct *child)
 	if (!child->pid)	/* idle tasks stay in the initial set */
 		return 0;
 
-	if (unlikely(READ_ONCE(moving) == current->signal)) {
-		ret = wait_for_move();
-		if (ret)
-			return ret;
-	}
-
 	set = task_set_get(current);
 	/* Whoever makes the child visible orders this before it. */
 	RCU_INIT_POINTER(child->containers, set);
 
-	mask = READ_ONCE(counting);
+	mask = READ_ONCE(container_counting);
 	for_each_subsys_in(ss, id, mask) {
 		ret = ss->can_fork ? ss->can_fork(set->subsys[id], child) : 0;
 		if (ret) {
@@ -162,10 +203,9 @@ bool __container_fork_stale(struct task_struct *child)
 	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
 	if (!child->pid)
 		return false;
-	return READ_ONCE(moving) == current->signal ||
-	       rcu_access_pointer(child->containers) !=
+	return rcu_access_pointer(child->containers) !=
 		       rcu_access_pointer(current->containers) ||
-	       child->container_counted != READ_ONCE(counting);
+	       child->container_counted != READ_ONCE(container_counting);
 }
 
 void __container_join(struct task_struct *child)
@@ -174,11 +214,11 @@ void __container_join(struct task_struct *child)
 							      true);
 
 	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
-	if (!child->pid || !READ_ONCE(tracking))
+	if (!child->pid || !READ_ONCE(container_tracking))
 		return;
+	/* container_tracking_start() may have seen the child already. */
 	spin_lock(&set->lock);
-	container_set_arrive(set);
-	container_set_link(set, child);
+	container_set_add_task(set, child);
 	spin_unlock(&set->lock);
 }
 
@@ -192,7 +232,7 @@ void __container_post_fork(struct task_struct *child)
 
 	/* The lock keeps a move's store, and so its ->attach(), behind us. */
 	rcu_read_lock();
-	set = task_set_lock(child);
+	set = container_task_set_lock(child);
 	callees &= child->container_counted;
 	for_each_subsys_in(ss, id, callees)
 		ss->fork(set->subsys[id], child);
@@ -211,11 +251,8 @@ void __container_exit(struct task_struct *task)
 
 	/* Also what container_counting_stop() waits for. */
 	rcu_read_lock();
-	set = task_set_lock(task);
-	if (!hlist_unhashed(&task->container_node)) {
-		container_set_unlink(set, task);
-		container_set_leave(set);
-	}
+	set = container_task_set_lock(task);
+	container_set_del_task(set, task);
 	counted = task->container_counted;
 	/* The others have nothing to wait for. */
 	task->container_counted = counted & READ_ONCE(container_reap_hearers);
@@ -236,7 +273,7 @@ void __container_reaped(struct task_struct *task)
 	unsigned int id;
 
 	/* container_counting_stop() may be here for the same task. */
-	set = task_set_lock(task);
+	set = container_task_set_lock(task);
 	counted = task->container_counted;
 	task->container_counted = 0;
 	spin_unlock_irq(&set->lock);
@@ -257,71 +294,85 @@ struct moving_task {
 
 struct container_move {
 	struct container *to;
+	bool whole_group;
 	struct moving_task *tasks;
-	unsigned int count;
+	unsigned int room;
+	unsigned int count;		/* of listed tasks */
+	unsigned int ready;		/* of those asked and charged for */
 	bool some_there;		/* a live task of the group is in @to already */
+	bool done;			/* all who are still there have moved */
+	bool any_moved;
 };
 
-/*
- * Note the task in @move, unless there is nothing to do.  With room for one more;
- * under the group's siglock.  Returns false for a task that has left.
- */
-static bool move_add(struct container_move *move, struct task_struct *task)
+/* Make room for all tasks that are to be listed, as far as can be known. */
+static int move_make_room(struct container_move *move, struct task_struct *task)
 {
-	struct moving_task *m = &move->tasks[move->count];
-	struct containerfs_root *root = move->to->root;
+	unsigned int room = move->whole_group ? get_nr_threads(task) : 1;
+	struct moving_task *tasks;
+
+	room = max(room, move->count + 1);
+	if (room <= move->room)
+		return 0;
+	tasks = kvrealloc(move->tasks, array_size(room, sizeof(*tasks)),
+			  GFP_KERNEL);
+	if (!tasks)
+		return -ENOMEM;
+	move->tasks = tasks;
+	move->room = room;
+	return 0;
+}
+
+/*
+ * List the task, unless there is nothing to do, or no room.  Those listed before come
+ * in the same order; @seen of them have been met.  Returns false for a task that has
+ * left.  Under the group's siglock.
+ */
+static bool move_list_task(struct container_move *move,
+			   struct task_struct *task, unsigned int *seen)
+{
+	struct container_set *from;
 
 	if (hlist_unhashed_lockless(&task->container_node))
 		return false;
-	m->from = rcu_dereference_protected(task->containers,
-					    lockdep_is_held(&container_mutex));
-	if (m->from->at[root->slot].container == move->to) {
+	from = rcu_dereference_protected(task->containers,
+					 lockdep_is_held(&container_mutex));
+	if (from->at[move->to->root->slot].container == move->to) {
 		move->some_there = true;
 		return true;
 	}
-	m->task = get_task_struct(task);
-	move->count++;
+	while (*seen < move->count && move->tasks[*seen].task != task)
+		++*seen;
+	if (*seen == move->count && move->count < move->room) {
+		move->tasks[move->count++] = (struct moving_task) {
+			.task = get_task_struct(task),
+			.from = from,
+		};
+	}
+	++*seen;
 	return true;
 }
 
 /*
- * List the tasks to be moved.  No task joins the thread group from here on, as
- * @moving names it.
+ * List all tasks that are not listed yet.  Returns whether one is alive.  Under the
+ * group's siglock.
  */
-static int move_collect(struct container_move *move, struct task_struct *task,
-			bool whole_group)
+static bool move_list(struct container_move *move, struct task_struct *task,
+		      bool *complete)
 {
-	struct sighand_struct *sighand;
+	unsigned int seen = 0;
 	struct task_struct *t;
-	unsigned long flags;
-	unsigned int room;
-	bool found;
+	bool found = false;
 
-	sighand = lock_task_sighand(task, &flags);
-	if (!sighand)
-		return -ESRCH;
-	room = whole_group ? get_nr_threads(task) : 1;
-	spin_unlock_irqrestore(&sighand->siglock, flags);
-
-	move->tasks = kvcalloc(room, sizeof(*move->tasks), GFP_KERNEL);
-	if (!move->tasks)
-		return -ENOMEM;
-
-	sighand = lock_task_sighand(task, &flags);
-	if (!sighand)
-		return -ESRCH;
-	if (whole_group) {
-		found = false;
+	if (move->whole_group) {
 		rcu_read_lock();	/* for the list's checks; it cannot change */
 		__for_each_thread(task->signal, t)
-			if (!WARN_ON_ONCE(move->count == room))
-				found |= move_add(move, t);
+			found |= move_list_task(move, t, &seen);
 		rcu_read_unlock();
 	} else {
-		found = move_add(move, task);
+		found = move_list_task(move, task, &seen);
 	}
-	spin_unlock_irqrestore(&sighand->siglock, flags);
-	return found ? 0 : -ESRCH;
+	*complete = seen <= move->count;
+	return found;
 }
 
 static void cancel_charges(struct container_move *move, struct moving_task *m,
@@ -358,63 +409,90 @@ static int move_charge(struct container_move *move, struct moving_task *m)
 	return 0;
 }
 
+/* Find the set that the task is to be in, and charge for it. */
+static int move_prepare(struct container_move *move, struct moving_task *m)
+{
+	m->to = container_set_find(m->from, move->to);
+	return m->to ? move_charge(move, m) : -ENOMEM;
+}
+
 /* The move of one task: the store that all of this file is about. */
-static void move_switch(struct moving_task *m)
+static void move_switch(struct container_move *move, struct moving_task *m)
 {
 	/* container_mutex makes us the only one who holds two */
 	spin_lock(&m->from->lock);
 	spin_lock_nested(&m->to->lock, SINGLE_DEPTH_NESTING);
 	if (!hlist_unhashed(&m->task->container_node)) {
-		/* Arrive first: what both sets share must not look empty. */
+		/* What both sets share must not look empty meanwhile. */
 		container_set_arrive(m->to);
-		container_set_unlink(m->from, m->task);
+		container_set_del_task(m->from, m->task);
 		rcu_assign_pointer(m->task->containers, m->to);
-		container_set_link(m->to, m->task);
-		container_set_leave(m->from);
+		container_set_add_task(m->to, m->task);
+		container_set_leave(m->to);
+		WRITE_ONCE(container_moves, container_moves + 1);
 		m->moved = true;
+		move->any_moved = true;
 	}
 	spin_unlock(&m->to->lock);
 	spin_unlock(&m->from->lock);
 }
 
-/* Move all that are still there.  Returns whether there was one. */
-static bool move_switch_all(struct container_move *move)
+/*
+ * List who is there, and if nobody is new move all, in one step as far as the siglock's
+ * takers can see.  Returns whether a task is alive.
+ */
+static bool move_step(struct container_move *move, struct task_struct *task)
 {
-	bool any = false;
+	bool found, complete;
 	unsigned int i;
 
-	for (i = 0; i < move->count; i++) {
-		move_switch(&move->tasks[i]);
-		any |= move->tasks[i].moved;
+	found = move_list(move, task, &complete);
+	if (complete && move->ready == move->count) {
+		for (i = 0; i < move->count; i++)
+			move_switch(move, &move->tasks[i]);
+		move->done = true;
 	}
-	return any;
+	return found;
 }
 
 /*
- * The move, as one step for whoever takes the siglock.  Any thread will do to take
- * it; exec may have released the one that the caller named.
+ * One round: a step, and for whoever was new in it, find the sets and ask the
+ * subsystems.  Each round but the first two is for at least one clone that had begun
+ * before the group was named in container_moving: they come to an end.
  */
-static bool move_commit(struct container_move *move)
+static int move_round(struct container_move *move, struct task_struct *task)
 {
 	struct sighand_struct *sighand;
+	bool found = false;
 	unsigned long flags;
-	bool any = false;
 	unsigned int i;
+	int ret;
 
-	down_write(&container_move_sem);
-	for (i = 0; i < move->count; i++) {
-		sighand = lock_task_sighand(move->tasks[i].task, &flags);
+	ret = move_make_room(move, task);
+	if (ret)
+		return ret;
+	/* Any thread will do to take the lock; exec may have released the first. */
+	for (i = 0; i <= move->count; i++) {
+		sighand = lock_task_sighand(i ? move->tasks[i - 1].task : task,
+					    &flags);
 		if (!sighand)
 			continue;
-		any = move_switch_all(move);
+		found = move_step(move, task);
 		spin_unlock_irqrestore(&sighand->siglock, flags);
 		break;
 	}
-	up_write(&container_move_sem);
-	return any;
+	if (!found)
+		return -ESRCH;
+
+	for (; move->ready < move->count; move->ready++) {
+		ret = move_prepare(move, &move->tasks[move->ready]);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }
 
-static void move_settle(struct container_move *move, bool any)
+static void move_settle(struct container_move *move)
 {
 	unsigned long mask = move->to->root->subsys_mask;
 	struct container_subsys *ss;
@@ -432,7 +510,7 @@ static void move_settle(struct container_move *move, bool any)
 					   m->from->subsys[id], m->task);
 	}
 	for_each_subsys_in(ss, id, mask)
-		if (any && ss->post_attach)
+		if (move->any_moved && ss->post_attach)
 			ss->post_attach(move->to->subsys[id]);
 }
 
@@ -449,28 +527,6 @@ static void move_free(struct container_move *move)
 		put_task_struct(m->task);
 	}
 	kvfree(move->tasks);
-}
-
-static int move_prepare(struct container_move *move, struct task_struct *task,
-			bool whole_group)
-{
-	struct moving_task *m;
-	int ret;
-
-	ret = move_collect(move, task, whole_group);
-	if (ret)
-		return ret;
-	for (m = move->tasks; m < move->tasks + move->count; m++) {
-		m->to = container_set_find(m->from, move->to);
-		if (!m->to)
-			return -ENOMEM;
-	}
-	for (m = move->tasks; m < move->tasks + move->count; m++) {
-		ret = move_charge(move, m);
-		if (ret)
-			return ret;
-	}
-	return 0;
 }
 
 static void move_cancel(struct container_move *move)
@@ -496,227 +552,29 @@ static void move_cancel(struct container_move *move)
 int container_attach(struct container *to, struct task_struct *task,
 		     bool whole_group)
 {
-	struct container_move move = { .to = to };
-	bool any;
+	struct container_move move = { .to = to, .whole_group = whole_group };
 	int ret;
 
 	lockdep_assert_held(&container_mutex);
 
 	/* Our reference to @task keeps its signal_struct from being used anew. */
-	WRITE_ONCE(moving, task->signal);
-	ret = move_prepare(&move, task, whole_group);
-	any = !ret && move_commit(&move);
-	/* Orders the store before the look for waiters in wake_up_var(). */
-	smp_store_mb(moving, NULL);
-	wake_up_var(&moving);
+	if (whole_group)
+		WRITE_ONCE(container_moving, task->signal);
+	do {
+		ret = move_round(&move, task);
+	} while (!ret && !move.done);
+	if (whole_group) {
+		/* Orders the store before the look for waiters in wake_up_var(). */
+		smp_store_mb(container_moving, NULL);
+		wake_up_var(&container_moving);
+	}
 
 	if (ret)
 		move_cancel(&move);
 	else if (move.count)
-		move_settle(&move, any);
-	if (!ret && !any && !move.some_there)
+		move_settle(&move);
+	if (!ret && !move.any_moved && !move.some_there)
 		ret = -ESRCH;
 	move_free(&move);
 	return ret;
-}
-
-/* Mount and unmount */
-
-static void track_task(struct task_struct *task)
-{
-	struct container_set *set = task_set_lock(task);
-
-	if (!(task->flags & PF_EXITING) &&
-	    hlist_unhashed(&task->container_node)) {
-		container_set_arrive(set);
-		container_set_link(set, task);
-	}
-	spin_unlock_irq(&set->lock);
-}
-
-/**
- * container_tracking_start - begin to keep lists of tasks
- *
- * For the first hierarchy.  Under container_mutex; waits for grace periods.
- */
-void container_tracking_start(void)
-{
-	struct task_struct *p, *t;
-
-	/* No task may join a list before every exit looks at the lists. */
-	static_branch_enable(&containers_tracked);
-	synchronize_rcu();
-	WRITE_ONCE(tracking, true);
-	synchronize_rcu();
-
-	rcu_read_lock();
-	for_each_process_thread(p, t)
-		track_task(t);
-	rcu_read_unlock();
-}
-
-/**
- * container_tracking_stop - keep lists of tasks no longer
- *
- * When the last hierarchy has ended: every live task is in the initial set.  The
- * key stays on until the lists are empty, as exits must leave them.  Under
- * container_mutex; waits for a grace period.
- */
-void container_tracking_stop(void)
-{
-	struct container_set *set = &init_container_set;
-	struct task_struct *task;
-
-	WRITE_ONCE(tracking, false);
-	synchronize_rcu();	/* no birth is about to join a list */
-
-	spin_lock_irq(&set->lock);
-	while (!hlist_empty(&set->tasks)) {
-		task = hlist_entry(set->tasks.first, struct task_struct,
-				   container_node);
-		container_set_unlink(set, task);
-		container_set_leave(set);
-		spin_unlock_irq(&set->lock);
-		cond_resched();
-		spin_lock_irq(&set->lock);
-	}
-	spin_unlock_irq(&set->lock);
-	static_branch_disable(&containers_tracked);
-}
-
-/* The subsystems of a hierarchy that want to hear of each task's birth or death. */
-static unsigned long counting_subsys(struct containerfs_root *root)
-{
-	struct container_subsys *ss;
-	unsigned long mask = 0;
-	unsigned int id;
-
-	for_each_subsys_in(ss, id, root->subsys_mask)
-		if (ss->can_fork || ss->fork || ss->exit || ss->reaped)
-			mask |= BIT(id);
-	return mask;
-}
-
-/* Let one subsystem count a task that was there before it was mounted. */
-static int count_task(struct container_subsys *ss, struct task_struct *task)
-{
-	struct container_set *set;
-	bool counted;
-	int ret;
-
-	if (READ_ONCE(task->container_counted) & BIT(ss->id))
-		return 0;	/* born since the mount began */
-	ret = ss->can_attach ? ss->can_attach(ss->root_css, task) : 0;
-	if (ret)
-		return ret;
-
-	rcu_read_lock();
-	set = task_set_lock(task);
-	counted = !hlist_unhashed(&task->container_node);
-	if (counted)
-		task->container_counted |= BIT(ss->id);
-	spin_unlock_irq(&set->lock);
-	rcu_read_unlock();
-
-	if (counted && ss->attach)
-		ss->attach(ss->root_css, NULL, task);
-	else if (!counted && ss->cancel_attach)
-		ss->cancel_attach(ss->root_css, task);
-	return 0;
-}
-
-/**
- * container_counting_start - let the subsystems of a new hierarchy count tasks
- * @root: the hierarchy; every live task is in its top
- *
- * Returns 0, or a subsystem's error; container_counting_stop() is due in both
- * cases.  Under container_mutex; may wait for a grace period.
- */
-int container_counting_start(struct containerfs_root *root)
-{
-	unsigned long mask = counting_subsys(root);
-	struct container_task_iter it;
-	struct container_subsys *ss;
-	struct task_struct *task;
-	unsigned int id;
-	int ret = 0;
-
-	if (!mask)
-		return 0;
-	WRITE_ONCE(counting, counting | mask);
-	synchronize_rcu();
-
-	container_task_iter_start(&root->top, &it);
-	while (!ret && (task = container_task_iter_next(&it))) {
-		for_each_subsys_in(ss, id, mask) {
-			ret = count_task(ss, task);
-			if (ret)
-				break;
-		}
-		cond_resched();
-	}
-	container_task_iter_end(&it);
-	return ret;
-}
-
-/* Let the subsystems of @mask forget a task, alive or dead, that they have counted. */
-static void uncount_task(struct task_struct *task, unsigned long mask)
-{
-	struct container_subsys *ss;
-	struct container_set *set;
-	unsigned long counted;
-	unsigned int id;
-	bool alive;
-
-	rcu_read_lock();
-	set = task_set_lock(task);
-	alive = !hlist_unhashed(&task->container_node);
-	counted = task->container_counted & mask;
-	task->container_counted &= ~mask;
-	spin_unlock_irq(&set->lock);
-
-	for_each_subsys_in(ss, id, counted) {
-		if (alive && ss->exit)
-			ss->exit(set->subsys[id], task);
-		if (ss->reaped)
-			ss->reaped(set->subsys[id], task);
-	}
-	rcu_read_unlock();
-}
-
-/**
- * container_counting_stop - let the subsystems of a hierarchy forget the tasks
- * @root: the hierarchy; every live task is in its top
- *
- * Calls ->exit() for each live task that was counted, and ->reaped() for the dead
- * ones, too.  No callback of exit or reaping runs afterwards, nor one of fork for a
- * child that was born.  Under container_mutex; may wait for grace periods.
- */
-void container_counting_stop(struct containerfs_root *root)
-{
-	unsigned long mask = counting_subsys(root);
-	struct container_task_iter it;
-	struct task_struct *task, *p;
-
-	if (!mask)
-		return;
-	WRITE_ONCE(counting, counting & ~mask);
-	synchronize_rcu();	/* births that are counted are visible */
-
-	container_task_iter_start(&root->top, &it);
-	while ((task = container_task_iter_next(&it))) {
-		uncount_task(task, mask);
-		cond_resched();
-	}
-	container_task_iter_end(&it);
-
-	/* The dead are on no list of ours. */
-	if (mask & container_reap_hearers) {
-		rcu_read_lock();
-		for_each_process_thread(p, task)
-			if (READ_ONCE(task->container_counted) & mask)
-				uncount_task(task, mask);
-		rcu_read_unlock();
-	}
-	synchronize_rcu();	/* exits and reaping that were under way are through */
 }

@@ -3,6 +3,7 @@
  * The filesystem type "container": mount options, and how superblocks keep
  * hierarchies.
  */
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -42,11 +43,13 @@ enum container_param {
 
 static const struct fs_parameter_spec container_fs_parameters[] = {
 	fsparam_flag("all", OPT_ALL),
-	fsparam_u32("clone_children", OPT_CLONE_CHILDREN),
+	fsparam_string("clone_children", OPT_CLONE_CHILDREN),
 	fsparam_string("name", OPT_NAME),
 	fsparam_flag("none", OPT_NONE),
 	fsparam_flag("noprefix", OPT_NOPREFIX),
-	fsparam_string("release_agent", OPT_RELEASE_AGENT),
+	/* "release_agent=" is no agent */
+	__fsparam(fs_param_is_string, "release_agent", OPT_RELEASE_AGENT,
+		  fs_param_can_be_empty, NULL),
 	{}
 };
 
@@ -82,13 +85,15 @@ static int parse_release_agent(struct fs_context *fc,
 	return 0;
 }
 
-static int parse_clone_children(struct fs_context *fc, unsigned int value)
+static int parse_clone_children(struct fs_context *fc,
+				struct fs_parameter *param)
 {
 	struct container_fs_context *ctx = container_fc(fc);
+	u64 value;
 
 	if (ctx->clone_children_given)
 		return invalfc(fc, "clone_children= given twice");
-	if (value > 1)
+	if (container_parse_u64(param->string, &value) || value > 1)
 		return invalfc(fc, "clone_children is 0 or 1");
 	ctx->clone_children = value;
 	ctx->clone_children_given = true;
@@ -105,9 +110,7 @@ static int parse_subsys(struct fs_context *fc, struct fs_parameter *param)
 	if (ret != -ENOPARAM)
 		return ret;
 
-	mutex_lock(&container_mutex);
 	ss = container_subsys_by_name(param->key);
-	mutex_unlock(&container_mutex);
 	if (!ss) {
 		errorfc(fc, "there is no option or subsystem '%s'", param->key);
 		return -ENOENT;
@@ -125,6 +128,15 @@ static int container_parse_param(struct fs_context *fc,
 	struct fs_parse_result result;
 	int opt;
 
+	/*
+	 * Whoever creates the hierarchy need not be the one who gave its options, so
+	 * these are judged one by one, as they come (CVE-2022-0492).
+	 */
+	if (!capable(CAP_SYS_ADMIN)) {
+		errorfc(fc, "options take CAP_SYS_ADMIN in the initial user namespace");
+		return -EPERM;
+	}
+
 	opt = fs_parse(fc, container_fs_parameters, param, &result);
 	switch (opt) {
 	case -ENOPARAM:
@@ -133,7 +145,7 @@ static int container_parse_param(struct fs_context *fc,
 		ctx->all = true;
 		return 0;
 	case OPT_CLONE_CHILDREN:
-		return parse_clone_children(fc, result.uint_32);
+		return parse_clone_children(fc, param);
 	case OPT_NAME:
 		return parse_name(fc, param);
 	case OPT_NONE:
@@ -204,9 +216,40 @@ static int check_match(struct fs_context *fc, struct containerfs_root *root,
 	return 0;
 }
 
+/* Begin the hierarchy of the options, with the release agent that they name. */
+static struct containerfs_root *start_root(struct fs_context *fc,
+					   unsigned long mask)
+{
+	struct container_fs_context *ctx = container_fc(fc);
+	struct containerfs_root *root;
+
+	root = containerfs_root_start(mask, ctx->name ?: "", ctx->noprefix,
+				      ctx->clone_children);
+	switch (PTR_ERR_OR_ZERO(root)) {
+	case 0:
+		container_set_release_agent(root,
+					    no_free_ptr(ctx->release_agent));
+		break;
+	case -ENOSPC:
+		errorfc(fc, "there are %d hierarchies already, or a subsystem is full",
+			MAX_HIERARCHIES);
+		break;
+	case -ENOMEM:
+		errorfc(fc, "out of memory");
+		break;
+	case -EEXIST:
+		errorfc(fc, "'noprefix', but two files have the same name");
+		break;
+	default:
+		errorfc(fc, "a subsystem refuses the tasks that there are: error %ld",
+			-PTR_ERR(root));
+	}
+	return root;
+}
+
 /*
  * Find the hierarchy that the options name, or begin it.  Returns 0 with one more
- * use of it in ctx->root.
+ * use of it in ctx->root.  An active one stays as it is.
  */
 static int find_or_start_root(struct fs_context *fc)
 {
@@ -229,17 +272,14 @@ static int find_or_start_root(struct fs_context *fc)
 		if (ret)
 			return ret;
 		root->users++;
+		if (ctx->release_agent || ctx->clone_children_given)
+			infofc(fc, "release_agent= and clone_children= are for a new hierarchy");
 	} else {
 		if (!mask && !ctx->none) {
 			errorfc(fc, "no subsystem is registered; 'none,name=NAME' needs none");
 			return -ENOENT;
 		}
-		root = containerfs_root_start(mask, ctx->name ?: "",
-					      ctx->noprefix,
-					      ctx->clone_children);
-		if (root == ERR_PTR(-ENOSPC))
-			errorfc(fc, "there are %d hierarchies already",
-				MAX_HIERARCHIES);
+		root = start_root(fc, mask);
 		if (IS_ERR(root))
 			return PTR_ERR(root);
 	}
@@ -251,13 +291,6 @@ static void put_root(struct containerfs_root *root)
 {
 	mutex_lock(&container_mutex);
 	containerfs_root_put(root);
-	mutex_unlock(&container_mutex);
-}
-
-static void set_agent(struct container_fs_context *ctx)
-{
-	mutex_lock(&container_mutex);
-	container_set_release_agent(ctx->root, no_free_ptr(ctx->release_agent));
 	mutex_unlock(&container_mutex);
 }
 
@@ -281,10 +314,14 @@ static int container_get_tree(struct fs_context *fc)
 
 	ctx->kfc.root = ctx->root->kf_root;
 	ctx->kfc.magic = CONTAINERFS_MAGIC;
+	/*
+	 * All mounts of a hierarchy share a superblock.  Which of them are read-only
+	 * is a matter of each, so the first must not decide for all.
+	 */
+	fc->sb_flags &= ~SB_RDONLY;
 	ret = kernfs_get_tree(fc);
-	/* Only now: a mount that fails leaves an active hierarchy as it was. */
-	if (!ret && ctx->release_agent)
-		set_agent(ctx);
+	if (ret)
+		errorfc(fc, "there is no superblock to be had: error %d", -ret);
 	/*
 	 * A new superblock takes over our use and kill_sb drops it, which has
 	 * happened already where the new superblock could not be filled.
@@ -308,11 +345,15 @@ static int container_reconfigure(struct fs_context *fc)
 	struct container_fs_context *ctx = container_fc(fc);
 	struct containerfs_root *root = sb_root(fc->root->d_sb);
 	unsigned long mask = ctx->subsys_mask;
-	int ret = 0;
+	int ret;
 
 	ret = check_options(fc);
 	if (ret)
 		return ret;
+	if ((fc->sb_flags ^ fc->root->d_sb->s_flags) & fc->sb_flags_mask) {
+		errorfc(fc, "remount cannot change flags of all mounts; 'remount,bind' can of one");
+		return -EBUSY;
+	}
 
 	mutex_lock(&container_mutex);
 	if (ctx->all)
@@ -351,8 +392,12 @@ static const struct fs_context_operations container_fs_context_ops = {
 
 static int container_init_fs_context(struct fs_context *fc)
 {
-	struct container_fs_context *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
+	struct container_fs_context *ctx;
 
+	/* Who may not mount may not prepare for somebody else to. */
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
 	if (!ctx)
 		return -ENOMEM;
 	ctx->clone_children = true;

