@@ -15,25 +15,29 @@ func TestRaceForkAgainstFirstMount(t *testing.T) {
 	begin(t)
 	dir := tempDir(t)
 	r := newRace(t)
+	t.Cleanup(r.finish) // if a mount does not come to its end
 	stop := r.bornAndDying()
+	// Each first mount is one chance to meet a birth half way.
+	for i := range 60 {
+		o := named("first")
+		if i%2 == 1 {
+			o = bound(debugPair...)
+		}
+		err := beside(t, func() error {
+			h, err := containerfs.Mount("race", dir, o)
+			if err != nil {
+				return err
+			}
+			return h.Unmount()
+		})()
+		if err != nil {
+			t.Error(err)
+			break
+		}
+	}
 	onThread(t, func(int) {
 		for range 5 {
 			if err := beginAndEnd(dir, named("first")); err != nil {
-				t.Error(err)
-				return
-			}
-		}
-		// Each first mount is one chance to meet a birth half way.
-		for i := range 60 {
-			o := named("first")
-			if i%2 == 1 {
-				o = bound(debugPair...)
-			}
-			h, err := containerfs.Mount("race", dir, o)
-			if err == nil {
-				err = h.Unmount()
-			}
-			if err != nil {
 				t.Error(err)
 				return
 			}

@@ -482,6 +482,12 @@ DECLARE_STATIC_KEY_FALSE(containers_tracked);
 /* Ids of the subsystems that have a ->fork(). */
 extern unsigned long container_fork_hearers;
 
+/*
+ * In ->container_counted, while a task is being made: container_can_fork() has given
+ * it its set.  No subsystem has this id.
+ */
+#define CONTAINER_FORK_ASKED	BIT(31)
+
 /* The thread group that is being moved as a whole, or NULL. */
 extern struct signal_struct *container_moving;
 
@@ -505,7 +511,7 @@ void container_set_put(struct container_set *set);
 static inline void container_fork(struct task_struct *child)
 {
 	RCU_INIT_POINTER(child->containers, &init_container_set);
-	INIT_HLIST_NODE(&child->container_node);
+	child->container_node.pprev = NULL;	/* so it is on no list */
 	child->container_counted = 0;
 }
 
@@ -549,7 +555,6 @@ static inline bool container_fork_stale(struct task_struct *child)
 {
 	/* The key may have been turned off since container_can_fork(). */
 	if (static_branch_unlikely(&containers_tracked) ||
-	    rcu_access_pointer(child->containers) != &init_container_set ||
 	    child->container_counted)
 		return __container_fork_stale(child);
 	return false;

@@ -173,7 +173,7 @@ int __container_can_fork(struct task_struct *child)
 			return ret;
 		}
 	}
-	child->container_counted = mask;
+	child->container_counted = mask | CONTAINER_FORK_ASKED;
 	return 0;
 }
 
@@ -190,7 +190,8 @@ void container_cancel_fork(struct task_struct *child)
 	struct container_subsys *ss;
 	unsigned int id;
 
-	for_each_subsys_in(ss, id, child->container_counted)
+	for_each_subsys_in(ss, id,
+			   child->container_counted & ~CONTAINER_FORK_ASKED)
 		if (ss->can_fork && ss->cancel_fork)
 			ss->cancel_fork(set->subsys[id], child);
 	child->container_counted = 0;
@@ -203,9 +204,13 @@ bool __container_fork_stale(struct task_struct *child)
 	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
 	if (!child->pid)
 		return false;
-	return rcu_access_pointer(child->containers) !=
-		       rcu_access_pointer(current->containers) ||
-	       child->container_counted != READ_ONCE(container_counting);
+	if (rcu_access_pointer(child->containers) !=
+		    rcu_access_pointer(current->containers) ||
+	    child->container_counted !=
+		    (READ_ONCE(container_counting) | CONTAINER_FORK_ASKED))
+		return true;
+	child->container_counted &= ~CONTAINER_FORK_ASKED;
+	return false;
 }
 
 void __container_join(struct task_struct *child)

@@ -6,8 +6,8 @@
  * Tasks are on lists only while something is mounted, and counted by a subsystem only
  * while that is.  So with nothing mounted, or nothing that counts, fork and exit do
  * nothing.  Fork reads container_tracking and container_counting between the look
- * at whether the child is stale and the end of its birth, with interrupts off, which
- * is what synchronize_rcu() waits for here.
+ * at whether the child is stale and the end of its birth, under spinlocks, for
+ * which synchronize_rcu() waits.
  *
  * The first mount against a birth.  The grace period before the walk parts the births:
  * one that did not see container_tracking is complete, and so visible to the walk; one
@@ -19,18 +19,18 @@
  *	----				-----------
  *					static key on; grace period
  *					container_tracking = true
- *	interrupts off
+ *	siglock
  *	  child is visible		grace period (waits)
- *	interrupts on
+ *	siglock dropped
  *					(over)
- *	interrupts off
+ *	siglock
  *	  child is visible		walk: the child is on no list
  *					lock; put it on the initial set's; unlock
  *	  container_tracking is true
  *	  lock
  *	  it is on a list: leave it
  *	  unlock
- *	interrupts on
+ *	siglock dropped
  *					grace period: all births that the walk has
  *					met have joined; tasks may be moved
  *
