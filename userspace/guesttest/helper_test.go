@@ -33,6 +33,7 @@ var helpers = map[string]func(args []string){
 	"threadexec": threadExecHelper,
 	"ready":      readyHelper,
 	"burn":       burnHelper,
+	"crowd":      crowdHelper,
 	"forks":      forksHelper,
 	"reads":      readsHelper,
 	"hog":        hogHelper,

@@ -199,6 +199,10 @@ struct cftype {
  *	too
  * @cancel_attach: the move of @task to @to did not happen after all: another
  *	task or subsystem refused, or @task has exited.  Context of @can_attach
+ * @moved: @task moves to @to this very moment: who looks for it under the locks held
+ *	has not seen it there yet.  For what must not wait for @attach, which may
+ *	come much later.  Optional.  Interrupts off, under spinlocks, none of which
+ *	is the scheduler's
  * @attach: @task has moved to @to; a subsystem that counts uncharges @from
  *	here.  @from is NULL where the task did not move: the hierarchy has just
  *	been mounted, and a task which was there before is counted in the root.
@@ -262,6 +266,8 @@ struct container_subsys {
 			  struct task_struct *task);
 	void (*cancel_attach)(struct container_subsys_state *to,
 			      struct task_struct *task);
+	void (*moved)(struct container_subsys_state *to,
+		      struct task_struct *task);
 	void (*attach)(struct container_subsys_state *to,
 		       struct container_subsys_state *from,
 		       struct task_struct *task);

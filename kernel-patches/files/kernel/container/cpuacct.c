@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Container subsystem cpuacct: CPU time used by the tasks of each container.
+ * cpuacct: CPU time used by the tasks of each container.
  *
- * Time is charged where the kernel accounts it to tasks, whatever the mode it
- * does that in: by ticks, by CONFIG_IRQ_TIME_ACCOUNTING, or exactly, by
- * CONFIG_VIRT_CPU_ACCOUNTING_*.  User time, guest time included, and system time
- * are charged.  The time of interrupts is not, though the kernel books it with
- * the task that was interrupted, nor is stolen time; and the time of idle tasks
- * is nobody's, though interrupts are booked with them too.
+ * How much it is the scheduler counts, whatever the kernel's way to account CPU
+ * time; kernel/sched/container.c says when a CPU charges what.  The time of the
+ * idle task is nobody's.
+ *
+ * What kind of time it was is known where the kernel accounts it to tasks: by
+ * ticks, by CONFIG_IRQ_TIME_ACCOUNTING, or exactly, by CONFIG_VIRT_CPU_ACCOUNTING_*.
+ * There the hook of 2007 counts user time, guest time included, and system time,
+ * and what was counted divides the run time in two, as the kernel divides a
+ * task's.  Interrupts count as neither, though the kernel books them with the task
+ * that was interrupted; nor does anything of the idle task's, though interrupts are
+ * booked with that, too.
  *
  *   X.usage		ns in this container; writing 0 starts anew
  *   X.usage_subtree	ns in this container and in all that are or were below it
@@ -16,67 +21,63 @@
  *   X.load		time in the current interval, and as a share of one CPU
  *   X.load_interval_ms	length of the interval, for all; root only
  *
- * Nothing is charged while the subsystem is not mounted.  A charge touches
- * counters of its CPU only, one set in each container up to the root.
+ * Nothing is charged while the subsystem is not mounted.  A charge touches the
+ * counters of one CPU only, one set in each container up to the root.  Readers
+ * have the CPUs charge what they have put together for the container, and take
+ * no lock that outlives that.
  *
  * All containers share one clock of intervals, which begin where the interval was
  * last set.  Nobody walks the containers when one begins: each CPU's counters
- * remember when the interval ends that they belong to, and whoever charges or
- * reads them later sees that it has passed.
+ * remember of which interval they are, and whoever charges or reads them later
+ * sees that it has passed.
  */
+#include <linux/atomic.h>
 #include <linux/container_cpuacct.h>
 #include <linux/containers.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
-#include <linux/kernel_stat.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
-#include <linux/sched/cputime.h>
+#include <linux/sched/clock.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>
 #include <linux/u64_stats_sync.h>
 
-enum kind { USER, SYSTEM, NR_KINDS };
-
-/* Written by its own CPU with interrupts off, read by all. */
+/*
+ * Of one container and CPU.  The first part is written under the lock of that
+ * CPU's runqueue; the second by that CPU with interrupts off; the third by who
+ * resets.  Read by all.
+ */
 struct cpu_counters {
 	struct u64_stats_sync sync;
-	u64 own[NR_KINDS];	/* never reset */
+	seqcount_t turn;	/* of the interval */
+	u64 own;		/* never reset */
 	u64 below;		/* in all that are or were below; never reset */
+	u64 start;		/* of the interval that @own was last charged in */
+	u64 base;		/* @own when that began */
 
-	/* Time in the interval that ends at @until; @turn counts their beginnings. */
-	u64 recent;
-	u64 until;		/* jiffies */
-	unsigned int clock;	/* the setting of the clock that this is of */
-	seqcount_t turn;
+	struct u64_stats_sync split_sync;
+	u64 split[NR_CONTAINER_CPUTIME];	/* never reset */
+
+	struct u64_stats_sync reset_sync;
+	u64 reset;		/* @own at the last reset */
 };
 
 struct cpuacct {
 	struct container_subsys_state css;
 	struct cpuacct *parent;		/* pinned by the container; NULL for the root */
 	struct cpu_counters __percpu *counters;
-	/* What "since the last reset" leaves out: readers' and writers' only. */
-	struct mutex reset_lock;
-	u64 (*reset)[NR_KINDS];	/* by CPU: own, at the last reset */
-	u64 reset_subtree;	/* of the subtree, when the hierarchy began */
+	u64 reset_subtree;		/* of the subtree, when the hierarchy began */
+	atomic64_t since;		/* when it was made or reset, by local_clock() */
+
+	struct mutex reset_mutex;	/* for resets only */
+	spinlock_t stat_lock;		/* for what follows */
+	unsigned int resets;
+	u64 reset_split[NR_CONTAINER_CPUTIME];
+	u64 shown[NR_CONTAINER_CPUTIME];	/* USER_HZ, since the last reset */
 };
 
 DEFINE_STATIC_KEY_FALSE(container_cpuacct_mounted);
-
-static struct container_subsys cpuacct_subsys;
-
-/* The clock of intervals. */
-#define DEFAULT_INTERVAL_MS	10000
-#define MIN_INTERVAL_MS		100
-#define MAX_INTERVAL_MS		3600000
-
-/* Raw, as the hook reads the clock with interrupts off. */
-static DEFINE_RAW_SPINLOCK(clock_lock);
-static seqcount_raw_spinlock_t clock_seq =
-	SEQCNT_RAW_SPINLOCK_ZERO(clock_seq, &clock_lock);
-static u64 interval_ms = DEFAULT_INTERVAL_MS;
-static u64 clock_start;			/* jiffies when the interval was set */
-static unsigned int clock_setting = 1;	/* how often it has been */
 
 static struct cpuacct *cpuacct_of(struct container_subsys_state *css)
 {
@@ -85,70 +86,137 @@ static struct cpuacct *cpuacct_of(struct container_subsys_state *css)
 
 static struct cpuacct *cont_cpuacct(struct container *cont)
 {
-	return cpuacct_of(container_subsys_state(cont, &cpuacct_subsys));
+	return cpuacct_of(container_subsys_state(cont, &container_cpuacct_subsys));
 }
 
-/* When an interval ends and how old it is, in jiffies; and of which setting of the clock. */
+/* The clock of intervals, by local_clock() and the clocks of runqueues. */
+#define DEFAULT_INTERVAL_MS	10000
+#define MIN_INTERVAL_MS		100
+#define MAX_INTERVAL_MS		3600000
+
+/* Raw, as charges read the clock under the lock of a runqueue. */
+static DEFINE_RAW_SPINLOCK(clock_lock);
+static seqcount_raw_spinlock_t clock_seq =
+	SEQCNT_RAW_SPINLOCK_ZERO(clock_seq, &clock_lock);
+static u64 interval_ms = DEFAULT_INTERVAL_MS;
+static u64 clock_start;			/* when the interval was set */
+
 struct interval {
-	unsigned int clock;
+	u64 start;
 	u64 until;
-	u64 age;
 };
 
-static struct interval current_interval(u64 now)
+/* The interval that @now is in. */
+static struct interval interval_at(u64 now)
 {
 	struct interval i;
 	unsigned int seq;
-	u64 length;
+	u64 length, age;
 
 	do {
 		seq = read_seqcount_begin(&clock_seq);
-		length = msecs_to_jiffies(interval_ms);
+		length = interval_ms * NSEC_PER_MSEC;
 		/* the clock may have been set since the caller looked */
-		now = max(now, clock_start);
-		div64_u64_rem(now - clock_start, length, &i.age);
-		i.until = now - i.age + length;
-		i.clock = clock_setting;
+		i.start = max(now, clock_start);
+		div64_u64_rem(i.start - clock_start, length, &age);
+		i.start -= age;
+		i.until = i.start + length;
 	} while (read_seqcount_retry(&clock_seq, seq));
 	return i;
 }
 
-/* Have the counters nothing of the interval that @now is in? */
-static bool interval_passed(const struct cpu_counters *c, u64 now)
+static void set_interval(u64 ms)
 {
-	return now >= c->until || c->clock != READ_ONCE(clock_setting);
+	unsigned long flags;
+	int cpu;
+
+	raw_spin_lock_irqsave(&clock_lock, flags);
+	write_seqcount_begin(&clock_seq);
+	clock_start = local_clock();
+	WRITE_ONCE(interval_ms, ms);
+	write_seqcount_end(&clock_seq);
+	raw_spin_unlock_irqrestore(&clock_lock, flags);
+
+	for_each_possible_cpu(cpu)
+		container_run_expire(cpu);
 }
 
-/* The first charge of an interval.  Apart, and called last, so that the others need no stack. */
-static noinline void begin_interval(struct cpu_counters *c, u64 now, u64 ns)
-{
-	struct interval i = current_interval(now);
+/* Charges */
 
+/* The first charge in an interval.  @fresh of it is of that interval. */
+static noinline void begin_interval(struct cpu_counters *c, u64 start, u64 fresh)
+{
 	write_seqcount_begin(&c->turn);
-	c->clock = i.clock;
-	c->until = i.until;
-	c->recent = ns;
+	WRITE_ONCE(c->start, start);
+	WRITE_ONCE(c->base, c->own - fresh);
 	write_seqcount_end(&c->turn);
 }
 
-void __container_account_cputime(struct task_struct *task, int index, u64 ns)
+static void charge(struct cpuacct *ca, int cpu, u64 ns, u64 fresh, u64 start)
 {
-	struct cpuacct *ca, *above;
 	struct cpu_counters *c;
-	enum kind kind;
-	u64 now;
+	struct cpuacct *above;
 
-	switch (index) {
-	case CPUTIME_USER:
-	case CPUTIME_NICE:
-		kind = USER;
-		break;
-	case CPUTIME_SYSTEM:
-		kind = SYSTEM;
-		break;
-	default:
-		return;
+	for (above = ca->parent; above; above = above->parent) {
+		c = per_cpu_ptr(above->counters, cpu);
+		u64_stats_update_begin(&c->sync);
+		WRITE_ONCE(c->below, c->below + ns);
+		u64_stats_update_end(&c->sync);
 	}
+
+	c = per_cpu_ptr(ca->counters, cpu);
+	u64_stats_update_begin(&c->sync);
+	WRITE_ONCE(c->own, c->own + ns);
+	if (unlikely(c->start != start))
+		begin_interval(c, start, fresh);
+	u64_stats_update_end(&c->sync);
+}
+
+/**
+ * container_charge_run - charge run time that a CPU has put together
+ * @run: says whose it is, and begins a new interval here if the last has ended
+ * @cpu: the CPU that spent it
+ * @ns: nanoseconds, maybe 0
+ * @running: the task that is charged for ran up to @now; else the CPU was idle
+ * @now: time, by the clock of @cpu
+ *
+ * Context: the lock of @cpu's runqueue.
+ */
+void container_charge_run(struct container_run *run, int cpu, u64 ns,
+			  bool running, u64 now)
+{
+	u64 fresh = ns;
+	struct interval i;
+
+	if (now >= run->until) {
+		i = interval_at(now);
+		/*
+		 * Each switch looks whether the interval has ended.  So what is of
+		 * the new one is what the task ran without a pause since.  If the
+		 * clock has been set later than @now, nothing is, not yet.
+		 */
+		if (now >= i.start) {
+			if (i.start != run->start)
+				fresh = running ? min(ns, now - i.start) : 0;
+			run->start = i.start;
+			run->until = i.until;
+		}
+	}
+	if (run->css)
+		charge(cpuacct_of(run->css), cpu, ns, fresh, run->start);
+}
+
+/*
+ * The slow half of container_account_cputime(): @ns is all that the task has kept.
+ * By the CPU that spent the time, interrupts off.
+ */
+void __container_account_cputime(struct task_struct *task,
+				 enum container_cputime kind, u64 ns)
+{
+	struct cpu_counters *c;
+	struct cpuacct *ca;
+
+	task->container_cputime[kind] = 0;
 	/*
 	 * In January 2007 this hook met the idle task on powerpc, which no mount
 	 * had given a container, and the machine went down.  It has one today,
@@ -157,131 +225,253 @@ void __container_account_cputime(struct task_struct *task, int index, u64 ns)
 	if (is_idle_task(task))
 		return;
 
-	now = get_jiffies_64();
 	rcu_read_lock();
-	ca = cpuacct_of(task_subsys_state(task, &cpuacct_subsys));
-	for (above = ca->parent; above; above = above->parent) {
-		c = this_cpu_ptr(above->counters);
-		u64_stats_update_begin(&c->sync);
-		c->below += ns;
-		u64_stats_update_end(&c->sync);
-	}
-
+	ca = cpuacct_of(task_subsys_state(task, &container_cpuacct_subsys));
 	c = this_cpu_ptr(ca->counters);
-	u64_stats_update_begin(&c->sync);
-	c->own[kind] += ns;
-	if (unlikely(interval_passed(c, now)))
-		begin_interval(c, now, ns);
-	else
-		c->recent += ns;
-	u64_stats_update_end(&c->sync);
+	u64_stats_update_begin(&c->split_sync);
+	WRITE_ONCE(c->split[kind], c->split[kind] + ns);
+	u64_stats_update_end(&c->split_sync);
 	rcu_read_unlock();
 }
 
-/* One CPU's counters: each whole, and what is of the interval at one moment. */
-static struct cpu_counters snapshot(struct cpuacct *ca, int cpu)
+/* The slow half of container_account_dead(). */
+void __container_account_dead(struct task_struct *task)
 {
-	struct cpu_counters *c = per_cpu_ptr(ca->counters, cpu), copy;
+	u64 user = task->container_cputime[CONTAINER_USER];
+	u64 system = task->container_cputime[CONTAINER_SYSTEM];
+	unsigned long flags;
+
+#ifdef CONFIG_VIRT_CPU_ACCOUNTING_GEN
+	/* This keeps up to a tick of each kind, too. */
+	user += task->vtime.utime + task->vtime.gtime;
+	system += task->vtime.stime;
+#endif
+	local_irq_save(flags);
+	__container_account_cputime(task, CONTAINER_USER, user);
+	__container_account_cputime(task, CONTAINER_SYSTEM, system);
+	local_irq_restore(flags);
+}
+
+/* Reading */
+
+/* Have all CPUs charge what they have put together for @ca. */
+static void settle(struct cpuacct *ca)
+{
+	u64 now = local_clock();
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		container_run_settle(cpu, &ca->css, now);
+}
+
+static u64 read_reset(const struct cpu_counters *c)
+{
+	unsigned int seq;
+	u64 reset;
+
+	do {
+		seq = u64_stats_fetch_begin(&c->reset_sync);
+		reset = READ_ONCE(c->reset);
+	} while (u64_stats_fetch_retry(&c->reset_sync, seq));
+	/* Then @own is not older.  Pairs with reset_own(). */
+	smp_rmb();
+	return reset;
+}
+
+/* What one CPU has charged. */
+struct charged {
+	u64 own;	/* since the last reset */
+	u64 ever;	/* here and below, resets notwithstanding */
+	u64 start;	/* of the last interval with a charge */
+	u64 recent;	/* in that interval, since the last reset */
+};
+
+static struct charged read_cpu(struct cpuacct *ca, int cpu)
+{
+	struct cpu_counters *c = per_cpu_ptr(ca->counters, cpu);
+	u64 own, below, base, reset = read_reset(c);
 	unsigned int seq, turn;
+	struct charged s;
 
 	do {
 		turn = read_seqcount_begin(&c->turn);
 		seq = u64_stats_fetch_begin(&c->sync);
-		copy.own[USER] = READ_ONCE(c->own[USER]);
-		copy.own[SYSTEM] = READ_ONCE(c->own[SYSTEM]);
-		copy.below = READ_ONCE(c->below);
-		copy.recent = READ_ONCE(c->recent);
-		copy.until = READ_ONCE(c->until);
-		copy.clock = READ_ONCE(c->clock);
+		own = READ_ONCE(c->own);
+		below = READ_ONCE(c->below);
+		base = READ_ONCE(c->base);
+		s.start = READ_ONCE(c->start);
 	} while (u64_stats_fetch_retry(&c->sync, seq) ||
 		 read_seqcount_retry(&c->turn, turn));
-	return copy;
+	s.own = own - reset;
+	s.ever = own + below;
+	s.recent = own - max(base, reset);
+	return s;
 }
 
-/* One kind of time on one CPU since the last reset.  Under reset_lock. */
-static u64 since_reset(struct cpuacct *ca, const struct cpu_counters *c,
-		       int cpu, enum kind kind)
+static u64 sum_own(struct cpuacct *ca)
 {
-	return c->own[kind] - ca->reset[cpu][kind];
-}
-
-/* All of it, by kind. */
-static void read_own(struct cpuacct *ca, u64 sum[NR_KINDS])
-{
-	struct cpu_counters c;
-	int cpu;
-
-	sum[USER] = 0;
-	sum[SYSTEM] = 0;
-	mutex_lock(&ca->reset_lock);
-	for_each_possible_cpu(cpu) {
-		c = snapshot(ca, cpu);
-		sum[USER] += since_reset(ca, &c, cpu, USER);
-		sum[SYSTEM] += since_reset(ca, &c, cpu, SYSTEM);
-	}
-	mutex_unlock(&ca->reset_lock);
-}
-
-/* All time that was ever charged here or below, resets notwithstanding. */
-static u64 sum_subtree(struct cpuacct *ca)
-{
-	struct cpu_counters c;
 	u64 sum = 0;
 	int cpu;
 
+	settle(ca);
+	for_each_possible_cpu(cpu)
+		sum += read_cpu(ca, cpu).own;
+	return sum;
+}
+
+static u64 sum_subtree(struct cpuacct *ca)
+{
+	u64 now = local_clock(), sum = 0;
+	int cpu;
+
 	for_each_possible_cpu(cpu) {
-		c = snapshot(ca, cpu);
-		sum += c.own[USER] + c.own[SYSTEM] + c.below;
+		/* whoever's: it may be anybody's below */
+		container_run_settle(cpu, NULL, now);
+		sum += read_cpu(ca, cpu).ever;
 	}
 	return sum;
+}
+
+/* What was counted by kind, ever. */
+static void sum_split(struct cpuacct *ca, u64 sum[NR_CONTAINER_CPUTIME])
+{
+	struct cpu_counters *c;
+	unsigned int seq;
+	u64 user, system;
+	int cpu;
+
+	sum[CONTAINER_USER] = 0;
+	sum[CONTAINER_SYSTEM] = 0;
+	for_each_possible_cpu(cpu) {
+		c = per_cpu_ptr(ca->counters, cpu);
+		do {
+			seq = u64_stats_fetch_begin(&c->split_sync);
+			user = READ_ONCE(c->split[CONTAINER_USER]);
+			system = READ_ONCE(c->split[CONTAINER_SYSTEM]);
+		} while (u64_stats_fetch_retry(&c->split_sync, seq));
+		sum[CONTAINER_USER] += user;
+		sum[CONTAINER_SYSTEM] += system;
+	}
+}
+
+/*
+ * Divide @used in proportion to @split, so that neither part is less than it was
+ * shown before and both together are @used; as cputime_adjust() does for a task.
+ * All in USER_HZ, as the sum must be right in what is shown.
+ */
+static void divide(struct cpuacct *ca, u64 used, const u64 *split)
+{
+	u64 user = split[CONTAINER_USER] - ca->reset_split[CONTAINER_USER];
+	u64 system = split[CONTAINER_SYSTEM] - ca->reset_split[CONTAINER_SYSTEM];
+	u64 *shown = ca->shown;
+
+	lockdep_assert_held(&ca->stat_lock);
+	/* less, where a reader has been overtaken by another */
+	if (used <= shown[CONTAINER_USER] + shown[CONTAINER_SYSTEM])
+		return;
+	if (system)
+		system = mul_u64_u64_div_u64(used, system, user + system);
+	shown[CONTAINER_SYSTEM] = clamp(system, shown[CONTAINER_SYSTEM],
+					used - shown[CONTAINER_USER]);
+	shown[CONTAINER_USER] = used - shown[CONTAINER_SYSTEM];
+}
+
+static void read_stat(struct cpuacct *ca, u64 stat[NR_CONTAINER_CPUTIME])
+{
+	u64 used, split[NR_CONTAINER_CPUTIME];
+	unsigned int resets;
+	bool again;
+
+	do {
+		/* Pairs with reset_own(): what it has reset is read anew. */
+		resets = smp_load_acquire(&ca->resets);
+		used = nsec_to_clock_t(sum_own(ca));
+		sum_split(ca, split);
+
+		spin_lock(&ca->stat_lock);
+		again = resets != ca->resets;
+		if (!again) {
+			divide(ca, used, split);
+			memcpy(stat, ca->shown, sizeof(ca->shown));
+		}
+		spin_unlock(&ca->stat_lock);
+	} while (again);
+}
+
+struct load {
+	u64 recent;		/* time used */
+	u64 age;		/* and in how long: of the interval, or of @ca if that is younger */
+	u64 accumulated;	/* never less than @recent */
+};
+
+/*
+ * All that is read is of one interval: if that ends meanwhile, or has ended by the
+ * clock of a CPU that is ahead of ours, the next one is read instead.
+ */
+static void read_load(struct cpuacct *ca, struct load *load)
+{
+	u64 now = local_clock(), since, latest;
+	struct interval i;
+	struct charged s;
+	int cpu;
+
+	do {
+		i = interval_at(now);
+		/* Pairs with reset_own(): no time from before is read. */
+		since = atomic64_read_acquire(&ca->since);
+		latest = now;
+		load->recent = 0;
+		load->accumulated = 0;
+		for_each_possible_cpu(cpu) {
+			container_run_settle(cpu, &ca->css, now);
+			s = read_cpu(ca, cpu);
+			if (s.start == i.start)
+				load->recent += s.recent;
+			load->accumulated += s.own;
+			latest = max(latest, s.start);
+		}
+		/* at the end, so that nothing was used later */
+		now = max(local_clock(), latest);
+	} while (interval_at(now).start != i.start);
+
+	since = max(since, i.start);
+	load->age = now > since ? now - since : 0;
 }
 
 static void reset_own(struct cpuacct *ca)
 {
-	struct cpu_counters c;
+	u64 now, used, split[NR_CONTAINER_CPUTIME];
+	struct cpu_counters *c;
 	int cpu;
 
-	mutex_lock(&ca->reset_lock);
+	mutex_lock(&ca->reset_mutex);
+	now = local_clock();
+	settle(ca);
 	for_each_possible_cpu(cpu) {
-		c = snapshot(ca, cpu);
-		ca->reset[cpu][USER] = c.own[USER];
-		ca->reset[cpu][SYSTEM] = c.own[SYSTEM];
+		c = per_cpu_ptr(ca->counters, cpu);
+		used = read_cpu(ca, cpu).own;
+		/* Whoever sees the new origin sees the count that it is of. */
+		smp_mb();
+		preempt_disable();
+		u64_stats_update_begin(&c->reset_sync);
+		WRITE_ONCE(c->reset, c->reset + used);
+		u64_stats_update_end(&c->reset_sync);
+		preempt_enable();
 	}
-	mutex_unlock(&ca->reset_lock);
+	sum_split(ca, split);
+
+	/* Readers of the old counts may have shown what they must not keep up. */
+	spin_lock(&ca->stat_lock);
+	memcpy(ca->reset_split, split, sizeof(split));
+	memset(ca->shown, 0, sizeof(ca->shown));
+	/* Pairs with read_stat(). */
+	smp_store_release(&ca->resets, ca->resets + 1);
+	spin_unlock(&ca->stat_lock);
+	atomic64_set_release(&ca->since, now);
+	mutex_unlock(&ca->reset_mutex);
 }
 
-/* Time used in the current interval, and how old that is in milliseconds. */
-static u64 read_recent(struct cpuacct *ca, u64 *age)
-{
-	struct cpu_counters c;
-	u64 now, sum = 0;
-	int cpu;
-
-	/* Or time that passes meanwhile would count, and make no older. */
-	preempt_disable();
-	now = get_jiffies_64();
-	for_each_possible_cpu(cpu) {
-		c = snapshot(ca, cpu);
-		if (!interval_passed(&c, now))
-			sum += c.recent;
-	}
-	*age = jiffies64_to_msecs(current_interval(now).age);
-	preempt_enable();
-	return sum;
-}
-
-static void set_interval(u64 ms)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&clock_lock, flags);
-	write_seqcount_begin(&clock_seq);
-	clock_start = get_jiffies_64();
-	WRITE_ONCE(interval_ms, ms);
-	WRITE_ONCE(clock_setting, clock_setting + 1);
-	write_seqcount_end(&clock_seq);
-	raw_spin_unlock_irqrestore(&clock_lock, flags);
-}
+/* Life of a container's state */
 
 static struct container_subsys_state *
 cpuacct_create(struct container_subsys *ss, struct container *cont)
@@ -295,20 +485,20 @@ cpuacct_create(struct container_subsys *ss, struct container *cont)
 		return ERR_PTR(-ENOMEM);
 	ca->counters = alloc_percpu_gfp(struct cpu_counters,
 					GFP_KERNEL_ACCOUNT);
-	ca->reset = kvcalloc(nr_cpu_ids, sizeof(*ca->reset),
-			     GFP_KERNEL_ACCOUNT);
-	if (!ca->counters || !ca->reset) {
-		free_percpu(ca->counters);
-		kvfree(ca->reset);
+	if (!ca->counters) {
 		kfree(ca);
 		return ERR_PTR(-ENOMEM);
 	}
-	mutex_init(&ca->reset_lock);
 	for_each_possible_cpu(cpu) {
 		c = per_cpu_ptr(ca->counters, cpu);
 		u64_stats_init(&c->sync);
+		u64_stats_init(&c->split_sync);
+		u64_stats_init(&c->reset_sync);
 		seqcount_init(&c->turn);
 	}
+	mutex_init(&ca->reset_mutex);
+	spin_lock_init(&ca->stat_lock);
+	atomic64_set(&ca->since, local_clock());
 	if (cont->parent)
 		ca->parent = cont_cpuacct(cont->parent);
 	return &ca->css;
@@ -318,8 +508,9 @@ static void cpuacct_destroy(struct container_subsys_state *css)
 {
 	struct cpuacct *ca = cpuacct_of(css);
 
+	/* A CPU that has been idle since may still have something for it, and those above. */
+	settle(ca);
 	free_percpu(ca->counters);
-	kvfree(ca->reset);
 	kfree(ca);
 }
 
@@ -327,23 +518,37 @@ static void cpuacct_destroy(struct container_subsys_state *css)
 static void cpuacct_bind(struct container_subsys *ss, struct container *top)
 {
 	struct cpuacct *ca = cpuacct_of(ss->root_css);
+	int cpu;
 
 	if (!top->kn) {
 		static_branch_disable(&container_cpuacct_mounted);
+		synchronize_rcu();
+		for_each_possible_cpu(cpu)
+			container_run_end(cpu);
 		return;
 	}
+	/* Text patching is no barrier on every architecture, a grace period is. */
+	static_branch_enable(&container_cpuacct_mounted);
+	synchronize_rcu();
+	for_each_possible_cpu(cpu)
+		container_run_begin(cpu);
+	set_interval(DEFAULT_INTERVAL_MS);
 	reset_own(ca);
 	ca->reset_subtree = sum_subtree(ca);
-	set_interval(DEFAULT_INTERVAL_MS);
-	static_branch_enable(&container_cpuacct_mounted);
 }
+
+/* The CPU that runs @task goes on for another container. */
+static void cpuacct_moved(struct container_subsys_state *to,
+			  struct task_struct *task)
+{
+	container_run_move(task, to);
+}
+
+/* Files */
 
 static u64 read_usage(struct container *cont, struct cftype *cft)
 {
-	u64 sum[NR_KINDS];
-
-	read_own(cont_cpuacct(cont), sum);
-	return sum[USER] + sum[SYSTEM];
+	return sum_own(cont_cpuacct(cont));
 }
 
 static int write_usage(struct container *cont, struct cftype *cft, u64 val)
@@ -364,45 +569,39 @@ static u64 read_usage_subtree(struct container *cont, struct cftype *cft)
 static int show_usage_percpu(struct seq_file *m, void *v)
 {
 	struct cpuacct *ca = cont_cpuacct(seq_container(m));
-	struct cpu_counters c;
 	const char *sep = "";
 	int cpu;
 
-	mutex_lock(&ca->reset_lock);
+	settle(ca);
 	for_each_possible_cpu(cpu) {
-		c = snapshot(ca, cpu);
-		seq_printf(m, "%s%llu", sep,
-			   since_reset(ca, &c, cpu, USER) +
-			   since_reset(ca, &c, cpu, SYSTEM));
+		seq_printf(m, "%s%llu", sep, read_cpu(ca, cpu).own);
 		sep = " ";
 	}
-	mutex_unlock(&ca->reset_lock);
 	seq_putc(m, '\n');
 	return 0;
 }
 
 static int show_stat(struct seq_file *m, void *v)
 {
-	u64 sum[NR_KINDS];
+	u64 stat[NR_CONTAINER_CPUTIME];
 
-	read_own(cont_cpuacct(seq_container(m)), sum);
-	seq_printf(m, "user %llu\n", nsec_to_clock_t(sum[USER]));
-	seq_printf(m, "system %llu\n", nsec_to_clock_t(sum[SYSTEM]));
+	read_stat(cont_cpuacct(seq_container(m)), stat);
+	seq_printf(m, "user %llu\n", stat[CONTAINER_USER]);
+	seq_printf(m, "system %llu\n", stat[CONTAINER_SYSTEM]);
 	return 0;
 }
 
 static int show_load(struct seq_file *m, void *v)
 {
-	struct cpuacct *ca = cont_cpuacct(seq_container(m));
-	u64 age, recent = read_recent(ca, &age), sum[NR_KINDS];
+	struct load load;
 
-	read_own(ca, sum);
-	seq_printf(m, "time %llu\n", div_u64(recent, NSEC_PER_MSEC));
+	read_load(cont_cpuacct(seq_container(m)), &load);
+	seq_printf(m, "time %llu\n", div_u64(load.recent, NSEC_PER_MSEC));
 	seq_printf(m, "accumulated %llu\n",
-		   div_u64(sum[USER] + sum[SYSTEM], NSEC_PER_MSEC));
-	seq_printf(m, "interval %llu\n", age);
+		   div_u64(load.accumulated, NSEC_PER_MSEC));
+	seq_printf(m, "interval %llu\n", div_u64(load.age, NSEC_PER_MSEC));
 	seq_printf(m, "load %llu\n",
-		   age ? div64_u64(recent * 100, age * NSEC_PER_MSEC) : 0);
+		   load.age ? div64_u64(load.recent * 100, load.age) : 0);
 	return 0;
 }
 
@@ -436,16 +635,17 @@ static int cpuacct_populate(struct container_subsys *ss, struct container *cont)
 				   ARRAY_SIZE(cpuacct_files));
 }
 
-static struct container_subsys cpuacct_subsys = {
+struct container_subsys container_cpuacct_subsys = {
 	.name		= "cpuacct",
 	.create		= cpuacct_create,
 	.destroy	= cpuacct_destroy,
 	.populate	= cpuacct_populate,
 	.bind		= cpuacct_bind,
+	.moved		= cpuacct_moved,
 };
 
 static int __init cpuacct_init(void)
 {
-	return container_register_subsys(&cpuacct_subsys);
+	return container_register_subsys(&container_cpuacct_subsys);
 }
 subsys_initcall(cpuacct_init);

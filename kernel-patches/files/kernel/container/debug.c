@@ -37,6 +37,7 @@ enum callback {
 	CB_CLONE,
 	CB_CAN_ATTACH,
 	CB_CANCEL_ATTACH,
+	CB_MOVED,
 	CB_ATTACH,
 	CB_POST_ATTACH,
 	CB_CAN_FORK,
@@ -54,6 +55,7 @@ static const char * const callback_names[NR_CALLBACKS] = {
 	[CB_CLONE]		= "clone",
 	[CB_CAN_ATTACH]		= "can_attach",
 	[CB_CANCEL_ATTACH]	= "cancel_attach",
+	[CB_MOVED]		= "moved",
 	[CB_ATTACH]		= "attach",
 	[CB_POST_ATTACH]	= "post_attach",
 	[CB_CAN_FORK]		= "can_fork",
@@ -218,6 +220,12 @@ static void debug_cancel_attach(struct container_subsys_state *to,
 {
 	count(to, CB_CANCEL_ATTACH);
 	add_task(to, -1);
+}
+
+static void debug_moved(struct container_subsys_state *to,
+			struct task_struct *task)
+{
+	count(to, CB_MOVED);
 }
 
 static void debug_attach(struct container_subsys_state *to,
@@ -399,6 +407,7 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 		.bind		= debug_bind,				\
 		.can_attach	= debug_can_attach,			\
 		.cancel_attach	= debug_cancel_attach,			\
+		.moved		= debug_moved,				\
 		.attach		= debug_attach,				\
 		.post_attach	= debug_post_attach,			\
 		.can_fork	= debug_can_fork,			\

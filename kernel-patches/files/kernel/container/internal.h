@@ -30,7 +30,8 @@
  *   siglock		of a thread group: its tasks' ->containers and the births
  *			of new ones; see member.c
  *   container_set->lock	the set's tasks.  A move holds two, the target set's
- *			second
+ *			second, and calls ->moved(), which may take the locks of
+ *			the scheduler
  *   container->lock	the container's sets, and whether it is busy
  *
  * All spinlocks are taken with interrupts off: fork holds two that are.

@@ -421,6 +421,18 @@ static int move_prepare(struct container_move *move, struct moving_task *m)
 	return m->to ? move_charge(move, m) : -ENOMEM;
 }
 
+/* Tell the subsystems of the hierarchy, at once. */
+static void move_tell(struct container_move *move, struct moving_task *m)
+{
+	unsigned long mask = move->to->root->subsys_mask;
+	struct container_subsys *ss;
+	unsigned int id;
+
+	for_each_subsys_in(ss, id, mask)
+		if (ss->moved)
+			ss->moved(move->to->subsys[id], m->task);
+}
+
 /* The move of one task: the store that all of this file is about. */
 static void move_switch(struct container_move *move, struct moving_task *m)
 {
@@ -432,6 +444,7 @@ static void move_switch(struct container_move *move, struct moving_task *m)
 		container_set_arrive(m->to);
 		container_set_del_task(m->from, m->task);
 		rcu_assign_pointer(m->task->containers, m->to);
+		move_tell(move, m);
 		container_set_add_task(m->to, m->task);
 		container_set_leave(m->to);
 		WRITE_ONCE(container_moves, container_moves + 1);
