@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 
 # What a fresh Debian 12 or 13 lacks. LINUX_SRC= replaces the kernel source's package.
 PACKAGES ?= $(if $(LINUX_SRC),,linux-source-6.12) build-essential bc bison flex cpio xz-utils libelf-dev libssl-dev \
-	ccache git qemu-system-x86 qemu-system-ppc gcc-powerpc64-linux-gnu
+	ccache git qemu-system-x86 qemu-system-ppc gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross
 CHECK_PACKAGES ?= sparse python3
 
 GPCLAB = build/gpclab
@@ -17,8 +17,15 @@ help: ## list the targets
 	@echo "V=1 shows the output of all steps. LINUX_SRC=PATH builds from another tarball or tree of Linux 6.12."
 	@echo "$(GPCLAB) --help tells of everything else."
 
+# The kernel's build takes spaces and colons for ends of names. That is said before anything is done; gpclab knows the rest.
+.PHONY: place
+place:
+	@case "$$PWD" in *[[:space:]:]*) \
+		echo "The kernel cannot be built in '$$PWD', whose path has a space or a colon: move or clone the repository elsewhere." >&2; exit 1 ;; \
+	esac
+
 .PHONY: packages
-packages:
+packages: place
 	@scripts/install-packages $(PACKAGES)
 
 # Go's own cache decides what there is to do.

@@ -11,6 +11,7 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 
+	"gpc/harness/command"
 	"gpc/harness/kernel"
 	"gpc/harness/qemu"
 )
@@ -28,6 +29,7 @@ func buildPlugin(ctx context.Context, lab *kernel.Lab, emulator string) (string,
 	plugin := filepath.Join(dir, fmt.Sprintf("plugin-%d.so", version))
 	cmd := osexec.CommandContext(ctx, "gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
 		fmt.Sprintf("-DPLUGIN_VERSION=%d", version), "-o", plugin, filepath.Join(lab.Root(), pluginSource))
+	cmd.Env = command.Environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()

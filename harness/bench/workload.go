@@ -7,6 +7,7 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 
+	"gpc/harness/command"
 	"gpc/harness/kernel"
 )
 
@@ -38,7 +39,9 @@ func buildWorkload(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (s
 		"-isystem", headers, "-include", filepath.Join(image.Source, "tools/include/nolibc/nolibc.h"), "-o", program},
 		append(sources, "-lgcc")...)
 	compiler := image.Machine.CrossCompile + "gcc"
-	if out, err := osexec.CommandContext(ctx, compiler, args...).CombinedOutput(); err != nil {
+	cmd := osexec.CommandContext(ctx, compiler, args...)
+	cmd.Env = command.Environment()
+	if out, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}

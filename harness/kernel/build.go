@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 
+	"gpc/harness/command"
+	"gpc/harness/kconfig"
 	"gpc/harness/machine"
 	"gpc/harness/progress"
 	"gpc/harness/series"
@@ -198,8 +200,8 @@ func (b *build) prepareTree(ctx context.Context) error {
 	return b.tree.Series.Materialize(pristine, tree, b.tree.Extra...)
 }
 
-// MakeArgs are the arguments of make that all work on a machine's kernel in the build directory dir has in common.
-func MakeArgs(m *machine.Machine, dir string) []string {
+// makeArgs are the arguments of make that all work on a machine's kernel in the build directory dir has in common.
+func makeArgs(m *machine.Machine, dir string) []string {
 	args := []string{"O=" + dir, "ARCH=" + m.KernelArch, "CC=ccache " + m.CrossCompile + "gcc", "-j" + strconv.Itoa(runtime.NumCPU())}
 	if m.CrossCompile != "" {
 		args = append(args, "CROSS_COMPILE="+m.CrossCompile)
@@ -207,10 +209,9 @@ func MakeArgs(m *machine.Machine, dir string) []string {
 	return args
 }
 
-// MakeEnv is the environment for it: with it the compiler's cache serves clones in other folders too.
-func (l *Lab) MakeEnv() []string {
-	return []string{"CCACHE_BASEDIR=" + l.root, "CCACHE_NOHASHDIR=1", "CCACHE_SLOPPINESS=time_macros",
-		"KBUILD_BUILD_VERSION=1", "KBUILD_BUILD_TIMESTAMP=2007-01-01", "KBUILD_BUILD_USER=gpc", "KBUILD_BUILD_HOST=gpc", "LC_ALL=C"}
+// makeEnv is the whole environment for it.
+func (l *Lab) makeEnv() []string {
+	return command.Cached(l.root, "KBUILD_BUILD_VERSION=1", "KBUILD_BUILD_TIMESTAMP=2007-01-01", "KBUILD_BUILD_USER=gpc", "KBUILD_BUILD_HOST=gpc")
 }
 
 func (b *build) runMake(ctx context.Context, what string, line func(string), args ...string) error {
@@ -218,8 +219,8 @@ func (b *build) runMake(ctx context.Context, what string, line func(string), arg
 	if err != nil {
 		return err
 	}
-	c := command{dir: b.lab.tree(b.tree.Name), env: b.lab.MakeEnv(), log: log, line: line}
-	return c.run(ctx, append(append([]string{"make"}, MakeArgs(b.machine, b.dir)...), args...)...)
+	c := command.Command{Dir: b.lab.tree(b.tree.Name), Env: b.lab.makeEnv(), Log: log, Line: line}
+	return c.Run(ctx, append(append([]string{"make"}, makeArgs(b.machine, b.dir)...), args...)...)
 }
 
 func (b *build) configure(ctx context.Context) error {
@@ -243,7 +244,7 @@ func (b *build) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := verifyConfig(b.fragment, text); err != nil {
+	if err := kconfig.Verify(b.fragment, text); err != nil {
 		return err
 	}
 	return os.WriteFile(stamp, []byte(key), 0o644)

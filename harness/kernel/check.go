@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gpc/harness/command"
+	"gpc/harness/kconfig"
 	"gpc/harness/machine"
 	"gpc/harness/series"
 )
@@ -77,7 +79,7 @@ func (c *check) checkpatch(ctx context.Context) error {
 		return err
 	}
 	argv := []string{"perl", "scripts/checkpatch.pl", "--strict", "--no-summary", "--terse", "--ignore", "FILE_PATH_CHANGES,MACRO_ARG_REUSE"}
-	if err := (command{dir: c.pristine, log: log}).run(ctx, append(argv, c.patches...)...); err != nil {
+	if err := (command.Command{Dir: c.pristine, Log: log}).Run(ctx, append(argv, c.patches...)...); err != nil {
 		text, readErr := os.ReadFile(log)
 		return errors.Join(errors.New(strings.TrimSpace(string(text))), readErr)
 	}
@@ -152,9 +154,9 @@ func (b *build) withoutLaterSymbols() ([]byte, error) {
 	}
 	var kept []string
 	for _, line := range strings.Split(string(b.fragment), "\n") {
-		m := symbolSet.FindStringSubmatch(line)
-		if m != nil && strings.HasPrefix(m[1], "CONFIG_CONTAINER") &&
-			!strings.Contains(known.String(), "config "+strings.TrimPrefix(m[1], "CONFIG_")+"\n") {
+		name, ok := kconfig.Set(line)
+		if ok && strings.HasPrefix(name, "CONFIG_CONTAINER") &&
+			!strings.Contains(known.String(), "config "+strings.TrimPrefix(name, "CONFIG_")+"\n") {
 			continue
 		}
 		kept = append(kept, line)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gpc/harness/command"
 	"gpc/harness/progress"
 )
 
@@ -32,8 +33,8 @@ func (l *Lab) Headers(ctx context.Context, image *Image) (string, error) {
 		return "", err
 	}
 	step := progress.Start("headers for programs ("+image.Machine.Name+")", 0)
-	c := command{dir: image.Source, env: l.MakeEnv(), log: log, line: func(string) { step.Add(1) }}
-	err = c.run(ctx, append(append([]string{"make"}, MakeArgs(image.Machine, image.Dir)...), "headers")...)
+	c := command.Command{Dir: image.Source, Env: l.makeEnv(), Log: log, Line: func(string) { step.Add(1) }}
+	err = c.Run(ctx, append(append([]string{"make"}, makeArgs(image.Machine, image.Dir)...), "headers")...)
 	step.Done(err)
 	if err != nil {
 		return "", err

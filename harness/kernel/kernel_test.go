@@ -17,6 +17,22 @@ func lab(t *testing.T) *Lab {
 	return &Lab{root: t.TempDir()}
 }
 
+func TestPlaceThatMakeCannotTake(t *testing.T) {
+	for name, good := range map[string]bool{"with space": false, "a:b": false, "a$b": false, "plain-1.2_+,~@": true} {
+		root := filepath.Join(t.TempDir(), name)
+		if err := os.MkdirAll(filepath.Join(root, "below"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, "go.mod"), []byte("module gpc\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		t.Chdir(filepath.Join(root, "below"))
+		if _, err := OpenLab(); (err == nil) != good || err != nil && !strings.Contains(err.Error(), "move or clone it elsewhere") {
+			t.Errorf("a repository in %q: %v", root, err)
+		}
+	}
+}
+
 // tarball writes an archive with one file, top/Makefile.
 func tarball(t *testing.T, makefile string) string {
 	t.Helper()
@@ -189,25 +205,6 @@ func TestUnpackedFilesAreNew(t *testing.T) {
 	}
 }
 
-func TestCancelEndsTheWaitForTheLock(t *testing.T) {
-	l := lab(t)
-	unlock, err := l.lock(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := l.lock(ctx); err != context.Canceled {
-		t.Errorf("lock: %v, want %v", err, context.Canceled)
-	}
-	unlock()
-	unlock, err = l.lock(t.Context())
-	if err != nil {
-		t.Fatalf("the lock after a wait that was given up: %v", err)
-	}
-	unlock()
-}
-
 func TestSourceThatIsNot(t *testing.T) {
 	t.Setenv("LINUX_SRC", filepath.Join(t.TempDir(), "nothing"))
 	if _, err := findSource(); err == nil || !strings.Contains(err.Error(), "LINUX_SRC") {
@@ -217,44 +214,6 @@ func TestSourceThatIsNot(t *testing.T) {
 	t.Setenv("LINUX_SRC", dir)
 	if _, err := findSource(); err == nil || !strings.Contains(err.Error(), "no kernel source") {
 		t.Errorf("findSource of an empty directory: %v", err)
-	}
-}
-
-func TestVerifyConfig(t *testing.T) {
-	fragment := []byte("# a comment\nCONFIG_A=y\nCONFIG_N=4\n# CONFIG_OFF is not set\n")
-	for _, tt := range []struct{ name, config, want string }{
-		{"as asked", "CONFIG_A=y\nCONFIG_N=4\n# CONFIG_OFF is not set\n", ""},
-		{"off and unknown", "CONFIG_A=y\nCONFIG_N=4\n", ""},
-		{"dropped", "CONFIG_N=4\n", "CONFIG_A is n, not y"},
-		{"other value", "CONFIG_A=y\nCONFIG_N=8\n", "CONFIG_N is 8, not 4"},
-		{"on", "CONFIG_A=y\nCONFIG_N=4\nCONFIG_OFF=y\n", "CONFIG_OFF is y, not n"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			err := verifyConfig(fragment, []byte(tt.config))
-			if tt.want == "" && err != nil {
-				t.Errorf("verifyConfig: %v", err)
-			}
-			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
-				t.Errorf("verifyConfig: %v, want an error with %q", err, tt.want)
-			}
-		})
-	}
-}
-
-func TestFailedCommandShowsTheReason(t *testing.T) {
-	log := filepath.Join(t.TempDir(), "log")
-	err := command{log: log}.run(t.Context(), "sh", "-c", "echo noise; echo 'x.c:1: error: no such thing'; exit 2")
-	if err == nil || !strings.Contains(err.Error(), "no such thing") || strings.Contains(err.Error(), "noise") || !strings.Contains(err.Error(), log) {
-		t.Errorf("run: %v", err)
-	}
-}
-
-// TestCancelEndsAllProcesses starts a grandchild that keeps the output open: run returns only when it has ended too.
-func TestCancelEndsAllProcesses(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	c := command{log: filepath.Join(t.TempDir(), "log"), line: func(string) { cancel() }}
-	if err := c.run(ctx, "sh", "-c", "sleep 1000 & echo started; wait"); err != context.Canceled {
-		t.Errorf("run: %v, want %v", err, context.Canceled)
 	}
 }
 

@@ -10,8 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"gpc/harness/lockfile"
 	"gpc/harness/machine"
 )
 
@@ -42,6 +41,9 @@ func OpenLab() (*Lab, error) {
 		for dir := start; ; dir = filepath.Dir(dir) {
 			mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 			if err == nil && strings.HasPrefix(string(mod), "module gpc\n") {
+				if err := checkPlace(dir); err != nil {
+					return nil, err
+				}
 				return &Lab{root: dir}, nil
 			}
 			if dir == filepath.Dir(dir) {
@@ -50,6 +52,15 @@ func OpenLab() (*Lab, error) {
 		}
 	}
 	return nil, errors.New("this is not inside the gpc repository: change to it first")
+}
+
+// checkPlace returns an error if the kernel's build could not work in dir: make takes spaces and colons for ends of names, and shells and
+// make take the others for their own.
+func checkPlace(dir string) error {
+	if i := strings.IndexAny(dir, " \t\n:#$%&'\"`\\;()<>*?|"); i >= 0 {
+		return fmt.Errorf("the repository is in %q, and the kernel cannot be built where the path has a %q: move or clone it elsewhere", dir, dir[i])
+	}
+	return nil
 }
 
 // Root is the repository's directory.
@@ -92,32 +103,5 @@ func (l *Lab) log(name string) (string, error) {
 
 // lock keeps other processes from building at the same time; the result undoes it. It waits for them no longer than ctx lasts.
 func (l *Lab) lock(ctx context.Context) (func(), error) {
-	if err := os.MkdirAll(l.BuildDir(), 0o755); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(filepath.Join(l.BuildDir(), ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		fmt.Fprintln(os.Stderr, "waiting for another build to finish ...")
-		if err := waitLock(ctx, f); err != nil {
-			f.Close()
-			return nil, err
-		}
-	}
-	return func() { f.Close() }, nil
-}
-
-// waitLock locks a file that others have locked. If ctx ends first the wait goes on, but the lock it may get ends with the file.
-func waitLock(ctx context.Context, f *os.File) error {
-	fd := int(f.Fd())
-	locked := make(chan error, 1)
-	go func() { locked <- unix.Flock(fd, unix.LOCK_EX) }()
-	select {
-	case err := <-locked:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return lockfile.Lock(ctx, filepath.Join(l.BuildDir(), ".lock"))
 }

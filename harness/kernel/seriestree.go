@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gpc/harness/command"
 	"gpc/harness/progress"
 	"gpc/harness/series"
 )
@@ -82,8 +83,8 @@ func (l *Lab) copyTree(ctx context.Context, from, to string) error {
 		return err
 	}
 	step := progress.Start("copy the kernel source", filesInTree)
-	cmd := command{log: log, line: func(string) { step.Add(1) }}
-	err = cmd.run(ctx, "cp", "-av", "--reflink=auto", from, partial)
+	cmd := command.Command{Log: log, Line: func(string) { step.Add(1) }}
+	err = cmd.Run(ctx, "cp", "-av", "--reflink=auto", from, partial)
 	step.Done(err)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(partial))

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"gpc/harness/command"
 	"gpc/harness/progress"
 )
 
@@ -106,13 +107,13 @@ func (l *Lab) fill(ctx context.Context, s source, name, dir string) error {
 		return err
 	}
 	step := progress.Start("unpack the kernel source ("+name+")", filesInTree)
-	cmd := command{log: log, line: func(string) { step.Add(1) }}
+	cmd := command.Command{Log: log, Line: func(string) { step.Add(1) }}
 	// Every file is dated now: objects of an older source, built after a newer source was packed, would pass for
 	// up to date with make.
 	if s.dir {
-		err = cmd.run(ctx, "cp", "-av", "--no-preserve=timestamps", "--reflink=auto", s.path+"/.", dir)
+		err = cmd.Run(ctx, "cp", "-av", "--no-preserve=timestamps", "--reflink=auto", s.path+"/.", dir)
 	} else {
-		err = cmd.run(ctx, "tar", "--extract", "--touch", "--verbose", "--strip-components=1", "--file", s.path, "--directory", dir)
+		err = cmd.Run(ctx, "tar", "--extract", "--touch", "--verbose", "--strip-components=1", "--file", s.path, "--directory", dir)
 	}
 	if err == nil {
 		_, err = treeVersion(dir)

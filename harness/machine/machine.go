@@ -34,6 +34,10 @@ type Machine struct {
 	// Args are the emulator's arguments that describe the machine without its processors, memory, kernel,
 	// and devices common to all.
 	Args []string
+	// RealTime are further arguments, and CommandLine are arguments of the kernel, where the guest's time is the host's.
+	RealTime, CommandLine []string
+	// TSC tells that the processors have a time stamp counter, which runs as the host's does, and that the kernel must be told its frequency.
+	TSC bool
 	// Exact are further arguments where the emulator counts instructions: a processor without anything that depends on the host.
 	Exact []string
 	// ParallelSince is the first version of QEMU (major, minor) whose emulation may run each processor in a thread of
@@ -43,6 +47,12 @@ type Machine struct {
 	Console string
 	// Memory is the default size of the guest's memory, in QEMU's notation.
 	Memory string
+}
+
+// GoEnv is the environment in which go builds static programs for the guest, whatever the user's own says: a guest's processor has no more
+// than what is named here.
+func (m *Machine) GoEnv() []string {
+	return []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + m.GOARCH, "GOAMD64=v1", "GOPPC64=power8", "GOFLAGS=", "GOEXPERIMENT="}
 }
 
 var all = []*Machine{&x86_64, &ppc64}

@@ -83,7 +83,7 @@ func buildSuite(ctx context.Context, lab *kernel.Lab, m *machine.Machine, f kern
 	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
 		"-tags", strings.Join(tags(f), ","), "-o", filepath.Join(dir, guestProgram), "./"+suiteDir)
 	cmd.Dir = lab.Root()
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+m.GOARCH)
+	cmd.Env = append(os.Environ(), m.GoEnv()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()

@@ -1,4 +1,6 @@
-package kernel
+// Package command runs programs that build things: their output is of interest only when they fail, and what a user happens to have in
+// the environment is none of their business.
+package command
 
 import (
 	"bufio"
@@ -14,26 +16,32 @@ import (
 	"gpc/harness/progress"
 )
 
-// command is a program whose output is of interest only when it fails.
-type command struct {
-	dir  string
-	env  []string
-	log  string            // file that takes the whole output, anew
-	line func(line string) // called for each line of output; may be nil
+// Command is a program to be run.
+type Command struct {
+	// Dir is the working directory, our own if empty.
+	Dir string
+	// Env is the environment, as Environment makes it; without it, what Environment has of ours.
+	Env []string
+	// Log is the path of a file that takes the whole output, anew.
+	Log string
+	// Line is called for each line of output; it may be nil.
+	Line func(line string)
 }
 
-// run runs the program; cancelling ctx ends it and all that it has started. The error of a program that fails ends
+// Run runs the program; cancelling ctx ends it and all that it has started. The error of a program that fails ends
 // with the lines of its output that look like the reason.
-func (c command) run(ctx context.Context, argv ...string) error {
-	log, err := os.Create(c.log)
+func (c Command) Run(ctx context.Context, argv ...string) error {
+	log, err := os.Create(c.Log)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), c.env...)
+	cmd.Dir, cmd.Env = c.Dir, c.Env
+	if cmd.Env == nil {
+		cmd.Env = Environment()
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()
@@ -49,20 +57,20 @@ func (c command) run(ctx context.Context, argv ...string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%s: %w\n%s\nthe whole output is in %s", argv[0], err, reason(c.log), c.log)
+		return fmt.Errorf("%s: %w\n%s\nthe whole output is in %s", argv[0], err, reason(c.Log), c.Log)
 	}
 	return nil
 }
 
-func (c command) follow(out io.Reader) {
+func (c Command) follow(out io.Reader) {
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
 		if progress.Verbose() {
 			fmt.Fprint(os.Stderr, line)
 		}
-		if c.line != nil && line != "" {
-			c.line(line)
+		if c.Line != nil && line != "" {
+			c.Line(line)
 		}
 		if err != nil {
 			return
@@ -70,7 +78,7 @@ func (c command) follow(out io.Reader) {
 	}
 }
 
-var complaint = regexp.MustCompile(`(?i)\berror\b|\*\*\*|undefined reference|no space left|cannot `)
+var complaint = regexp.MustCompile(`(?i)\berror\b|^E: |\*\*\*|undefined reference|no space left|cannot `)
 
 // reason picks the lines that say why a program failed from its output, or the last ones where none looks so.
 func reason(log string) string {

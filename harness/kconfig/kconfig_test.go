@@ -1,0 +1,27 @@
+package kconfig
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestVerify(t *testing.T) {
+	fragment := []byte("# a comment\nCONFIG_A=y\nCONFIG_N=4\n# CONFIG_OFF is not set\n")
+	for _, tt := range []struct{ name, config, want string }{
+		{"as asked", "CONFIG_A=y\nCONFIG_N=4\n# CONFIG_OFF is not set\n", ""},
+		{"off and unknown", "CONFIG_A=y\nCONFIG_N=4\n", ""},
+		{"dropped", "CONFIG_N=4\n", "CONFIG_A is n, not y"},
+		{"other value", "CONFIG_A=y\nCONFIG_N=8\n", "CONFIG_N is 8, not 4"},
+		{"on", "CONFIG_A=y\nCONFIG_N=4\nCONFIG_OFF=y\n", "CONFIG_OFF is y, not n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := Verify(fragment, []byte(tt.config))
+			if tt.want == "" && err != nil {
+				t.Errorf("Verify: %v", err)
+			}
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("Verify: %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
