@@ -14,7 +14,6 @@ require (
 	github.com/u-root/uio v0.0.0-20240224005618-d2acac8f3701
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
-	mvdan.cc/sh/v3 v3.11.0
 )
 
 require (
@@ -35,6 +34,7 @@ require (
 	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 	golang.org/x/tools v0.48.0 // indirect
+	mvdan.cc/sh/v3 v3.11.0 // indirect
 )
 
 // What is built is not part of the module, kernel trees above all.

@@ -2,6 +2,10 @@
 
 // Package images is the recipe of the guest's initramfs: its imports are the u-root commands that a shell user finds
 // in /bin. It is never compiled; package initramfs reads it, and the import keeps each command's module in go.mod.
+//
+// The shell and what is not here come from busybox, as busybox.config says, in /usr/bin and so behind these. Where u-root's command does
+// less (mount -o remount, ps, stty size, unshare) it is not here, and busybox's takes its place. So it is with what is started to be put into
+// a container (sleep, yes): a Go program has threads, and each is a task.
 package images
 
 import (
@@ -16,12 +20,10 @@ import (
 	_ "github.com/u-root/u-root/cmds/core/dd"
 	_ "github.com/u-root/u-root/cmds/core/df"
 	_ "github.com/u-root/u-root/cmds/core/dirname"
-	_ "github.com/u-root/u-root/cmds/core/dmesg"
 	_ "github.com/u-root/u-root/cmds/core/du"
 	_ "github.com/u-root/u-root/cmds/core/echo"
 	_ "github.com/u-root/u-root/cmds/core/false"
 	_ "github.com/u-root/u-root/cmds/core/find"
-	_ "github.com/u-root/u-root/cmds/core/free"
 	_ "github.com/u-root/u-root/cmds/core/grep"
 	_ "github.com/u-root/u-root/cmds/core/head"
 	_ "github.com/u-root/u-root/cmds/core/hexdump"
@@ -35,24 +37,18 @@ import (
 	_ "github.com/u-root/u-root/cmds/core/mkfifo"
 	_ "github.com/u-root/u-root/cmds/core/mknod"
 	_ "github.com/u-root/u-root/cmds/core/mktemp"
-	_ "github.com/u-root/u-root/cmds/core/more"
-	_ "github.com/u-root/u-root/cmds/core/mount"
 	_ "github.com/u-root/u-root/cmds/core/mv"
 	_ "github.com/u-root/u-root/cmds/core/nohup"
 	_ "github.com/u-root/u-root/cmds/core/pidof"
-	_ "github.com/u-root/u-root/cmds/core/poweroff"
 	_ "github.com/u-root/u-root/cmds/core/printenv"
-	_ "github.com/u-root/u-root/cmds/core/ps"
 	_ "github.com/u-root/u-root/cmds/core/pwd"
 	_ "github.com/u-root/u-root/cmds/core/readlink"
 	_ "github.com/u-root/u-root/cmds/core/realpath"
 	_ "github.com/u-root/u-root/cmds/core/rm"
 	_ "github.com/u-root/u-root/cmds/core/seq"
 	_ "github.com/u-root/u-root/cmds/core/shutdown"
-	_ "github.com/u-root/u-root/cmds/core/sleep"
 	_ "github.com/u-root/u-root/cmds/core/sort"
 	_ "github.com/u-root/u-root/cmds/core/strings"
-	_ "github.com/u-root/u-root/cmds/core/stty"
 	_ "github.com/u-root/u-root/cmds/core/sync"
 	_ "github.com/u-root/u-root/cmds/core/tail"
 	_ "github.com/u-root/u-root/cmds/core/tee"
@@ -62,13 +58,10 @@ import (
 	_ "github.com/u-root/u-root/cmds/core/tr"
 	_ "github.com/u-root/u-root/cmds/core/true"
 	_ "github.com/u-root/u-root/cmds/core/tty"
-	_ "github.com/u-root/u-root/cmds/core/umount"
 	_ "github.com/u-root/u-root/cmds/core/uname"
 	_ "github.com/u-root/u-root/cmds/core/uniq"
-	_ "github.com/u-root/u-root/cmds/core/unshare"
 	_ "github.com/u-root/u-root/cmds/core/uptime"
 	_ "github.com/u-root/u-root/cmds/core/wc"
 	_ "github.com/u-root/u-root/cmds/core/which"
 	_ "github.com/u-root/u-root/cmds/core/xargs"
-	_ "github.com/u-root/u-root/cmds/core/yes"
 )

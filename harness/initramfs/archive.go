@@ -1,55 +1,11 @@
 package initramfs
 
 import (
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/u-root/u-root/pkg/cpio"
 )
-
-// Overlay writes an archive of the trees at dirs, in this order, so that a later one wins, each with its top as the
-// guest's root. Appended to the base archive it lies over it: a file replaces one of the same name, permissions are
-// kept, and everything belongs to root.
-func Overlay(w io.Writer, dirs ...string) error {
-	out := cpio.Newc.Writer(w)
-	for _, dir := range dirs {
-		// A record's name is written once per archive only, but a later tree must win: one archive for each.
-		if err := addTree(out, dir); err != nil {
-			return err
-		}
-		if err := cpio.WriteTrailer(out); err != nil {
-			return err
-		}
-		out = cpio.Newc.Writer(w)
-	}
-	return nil
-}
-
-// addTree adds everything below dir.
-func addTree(out cpio.RecordWriter, dir string) error {
-	recorder := cpio.NewRecorder()
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || path == dir {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		record, err := recorder.GetRecord(path)
-		if err != nil {
-			return err
-		}
-		record.Name = name
-		if err := out.WriteRecord(cpio.MakeReproducible(record)); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		return nil
-	})
-}
 
 // writeArchive writes an archive of records.
 func writeArchive(w io.Writer, records []cpio.Record) error {

@@ -1,7 +1,7 @@
-// Package initramfs makes the root filesystem that a guest starts with: u-root's commands in one binary, the project's
-// own programs, and whatever a user lays over them.
+// Package initramfs makes the root filesystem that a guest starts with: busybox for a shell, u-root's commands in one binary, the
+// project's own programs, and whatever a user lays over them.
 //
-// The u-root commands take half a minute to compile and hardly ever change, the project's programs a second and
+// Busybox and u-root take half a minute to compile and hardly ever change, the project's programs a second and
 // change all the time. So each part is an archive of its own, rebuilt when its own inputs changed; the kernel unpacks
 // archives that follow each other in one file.
 package initramfs
@@ -14,40 +14,51 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"gpc/harness/busybox"
+	"gpc/harness/lockfile"
 	"gpc/harness/machine"
 	"gpc/harness/progress"
 )
 
-// Build returns the path of the base archive for m: u-root's commands and the project's programs in /bin, /init
+// Build returns the path of the base archive for m: the shell, u-root's commands and the project's programs, /init
 // among them. root is the repository, buildDir where built things are kept. Only parts whose inputs changed are
 // rebuilt, and nobody ever sees a half-written archive.
 func Build(ctx context.Context, root, buildDir string, m *machine.Machine) (string, error) {
 	dir := filepath.Join(buildDir, "initramfs", m.Name)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
-	}
-	unlock, err := lock(dir)
+	unlock, err := lockfile.Lock(ctx, filepath.Join(dir, "lock"))
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
 
 	r := recipe{root: root, work: filepath.Join(dir, "work"), machine: m}
-	busybox, err := r.part(ctx, filepath.Join(dir, "busybox.cpio"), "u-root commands", r.busyboxKey, r.buildBusybox)
-	if err != nil {
-		return "", fmt.Errorf("initramfs for %s: u-root commands: %w", m.Name, err)
+	if r.busybox, err = busybox.Build(ctx, root, buildDir, m); err != nil {
+		return "", err
 	}
-	programs, err := r.part(ctx, filepath.Join(dir, "programs.cpio"), "guest programs", r.programsKey, r.buildPrograms)
-	if err != nil {
-		return "", fmt.Errorf("initramfs for %s: the project's programs: %w", m.Name, err)
+	var paths []string
+	var keys strings.Builder
+	for _, part := range []struct {
+		file, name string
+		key        func() (string, error)
+		build      func(context.Context, io.Writer) error
+	}{
+		{"skeleton.cpio", "directories", r.skeletonKey, r.buildSkeleton},
+		{"uroot.cpio", "u-root commands", r.urootKey, r.buildURoot},
+		{"busybox.cpio", "busybox", r.busyboxKey, r.buildBusybox},
+		{"programs.cpio", "guest programs", r.programsKey, r.buildPrograms},
+	} {
+		a, err := r.part(ctx, filepath.Join(dir, part.file), part.name, part.key, part.build)
+		if err != nil {
+			return "", fmt.Errorf("initramfs for %s: %s: %w", m.Name, part.name, err)
+		}
+		paths = append(paths, a.path)
+		keys.WriteString(a.key)
 	}
 
 	path := filepath.Join(dir, "initramfs.cpio")
-	err = refresh(path, busybox.key+programs.key, func(w io.Writer) error { return concat(w, busybox.path, programs.path) })
-	if err != nil {
+	if err := refresh(path, keys.String(), func(w io.Writer) error { return concat(w, paths...) }); err != nil {
 		return "", fmt.Errorf("initramfs for %s: %w", m.Name, err)
 	}
 	return path, nil
@@ -58,6 +69,7 @@ type recipe struct {
 	root    string // the repository
 	work    string // a directory for intermediate files, gone when a build has ended
 	machine *machine.Machine
+	busybox busybox.Program
 }
 
 // archive is a part of the initramfs and the key of the inputs it was made from.
@@ -125,23 +137,4 @@ func replace(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
-}
-
-// lock keeps other processes from building in dir until the returned function is called.
-func lock(dir string) (unlock func(), err error) {
-	f, err := os.Create(filepath.Join(dir, "lock"))
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
-	}
-	return func() { f.Close() }, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/u-root/u-root/pkg/cpio"
@@ -31,17 +32,42 @@ type file struct {
 	content string
 }
 
-// overlay returns the archives of dirs.
-func overlay(t *testing.T, dirs ...string) []byte {
+// overlay returns the archives of dirs, laid over a base.
+func overlay(t *testing.T, base []cpio.Record, dirs ...string) ([]byte, error) {
 	t.Helper()
-	var out bytes.Buffer
-	if err := Overlay(&out, dirs...); err != nil {
+	f, err := os.Create(filepath.Join(t.TempDir(), "initramfs"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if out.Len()%4 != 0 {
-		t.Errorf("%d bytes: the kernel wants what follows at a multiple of 4", out.Len())
+	defer f.Close()
+	if err := writeArchive(f, base); err != nil {
+		t.Fatal(err)
 	}
-	return out.Bytes()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Overlay(f, dirs...); err != nil {
+		return nil, err
+	}
+	all, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all)%4 != 0 {
+		t.Errorf("%d bytes: the kernel wants what follows at a multiple of 4", len(all))
+	}
+	return all[info.Size():], nil
+}
+
+// mustOverlay is overlay for trees that nothing is wrong with.
+func mustOverlay(t *testing.T, base []cpio.Record, dirs ...string) []byte {
+	t.Helper()
+	archive, err := overlay(t, base, dirs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return archive
 }
 
 // files reads an archive.
@@ -73,6 +99,9 @@ func TestOverlayKeepsTheTree(t *testing.T) {
 	if err := os.Symlink("tool", filepath.Join(dir, "bin/link")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink(dir, dir+".link"); err != nil {
+		t.Fatal(err)
+	}
 	want := []file{
 		{"bin", cpio.S_IFDIR | 0o755, ""},
 		{"bin/link", cpio.S_IFLNK | 0o777, "tool"},
@@ -80,8 +109,10 @@ func TestOverlayKeepsTheTree(t *testing.T) {
 		{"etc", cpio.S_IFDIR | 0o755, ""},
 		{"etc/data", cpio.S_IFREG | 0o640, "x"},
 	}
-	if got := files(t, overlay(t, dir)); !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	for _, top := range []string{dir, dir + ".link"} {
+		if got := files(t, mustOverlay(t, nil, top)); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", top, got, want)
+		}
 	}
 }
 
@@ -90,14 +121,72 @@ func TestOverlayLaterWins(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
 	write(t, first, "tool", "first", 0o755)
 	write(t, second, "tool", "second", 0o700)
-	want := append(overlay(t, first), overlay(t, second)...)
-	if got := overlay(t, first, second); !bytes.Equal(got, want) {
+	want := append(mustOverlay(t, nil, first), mustOverlay(t, nil, second)...)
+	if got := mustOverlay(t, nil, first, second); !bytes.Equal(got, want) {
 		t.Error("two trees are not two archives, one after the other")
 	}
 }
 
+// TestOverlayKeepsTheBase lays trees over the guest's skeleton. The kernel puts a directory in a link's place, and drops a file for which
+// there is a directory.
+func TestOverlayKeepsTheBase(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		make func(dir string)
+		want []file
+		err  string
+	}{
+		{"below a link and in a directory with other permissions", func(dir string) {
+			write(t, dir, "sbin/tool", "x", 0o755)
+			write(t, dir, "tmp/data", "y", 0o644)
+		}, []file{{"sbin/tool", cpio.S_IFREG | 0o755, "x"}, {"tmp/data", cpio.S_IFREG | 0o644, "y"}}, ""},
+		{"an empty directory for the guest's own mounts", func(dir string) { os.Mkdir(filepath.Join(dir, "proc"), 0o700) }, nil, ""},
+		{"below a mount", func(dir string) { write(t, dir, "dev/shm/f", "", 0o644) }, nil, "dev/shm would be hidden"},
+		{"a file for a directory", func(dir string) { write(t, dir, "tmp", "", 0o644) }, nil, "the guest has one there"},
+		{"a file for a link to a directory", func(dir string) { write(t, dir, "sbin", "", 0o644) }, nil, "the guest has one there"},
+		{"a link for a directory", func(dir string) { os.Symlink("/etc", filepath.Join(dir, "bin")) }, nil, "the guest has one there"},
+	} {
+		dir := t.TempDir()
+		tt.make(dir)
+		archive, err := overlay(t, skeleton(), dir)
+		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%s: error %v, want %q", tt.name, err, tt.err)
+			continue
+		}
+		if err != nil {
+			continue
+		}
+		if got := files(t, archive); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestKindsReadsAllArchives reads the base as Build makes it, of several archives.
+func TestKindsReadsAllArchives(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, records := range [][]cpio.Record{skeleton(), nil, {cpio.StaticFile("odd", "12345", 0o644)}, {cpio.Directory("last", 0o755)}} {
+		if err := writeArchive(f, records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := kinds(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"bin": true, "sbin": true, "usr/sbin": true, "odd": false, "last": true, "missing": false} {
+		if got := all.isDir(name); got != want {
+			t.Errorf("%s is a directory: %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestOverlayOfNothing(t *testing.T) {
-	if err := Overlay(io.Discard, filepath.Join(t.TempDir(), "missing")); err == nil {
+	if _, err := overlay(t, nil, filepath.Join(t.TempDir(), "missing")); err == nil {
 		t.Error("a directory that is not there was accepted")
 	}
 }

@@ -8,7 +8,7 @@ var ppc64 = Machine{
 	CrossCompile: "powerpc64-linux-gnu-",
 	Target:       "vmlinux",
 	Image:        "vmlinux",
-	Debian:       []string{"qemu-system-ppc", "gcc-powerpc64-linux-gnu"},
+	Debian:       []string{"qemu-system-ppc", "gcc-powerpc64-linux-gnu", "libc6-dev-ppc64-cross"},
 
 	QEMU: "qemu-system-ppc64",
 	// x-vof replaces a firmware that takes seven seconds to start; the capabilities switched off are those that
@@ -16,6 +16,8 @@ var ppc64 = Machine{
 	// hypervisor call os-term, without a device.
 	Args: []string{"-M", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off",
 		"-cpu", "power9"},
-	Console: "hvc0",
-	Memory:  "1G",
+	// With a variable for the firmware to keep, the emulator formats the NVRAM, of which the kernel would complain else.
+	RealTime: []string{"-prom-env", "auto-boot?=false"},
+	Console:  "hvc0",
+	Memory:   "1G",
 }
