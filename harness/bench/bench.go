@@ -168,7 +168,9 @@ func (b *bench) boot(ctx context.Context, image *kernel.Image, plan string, conf
 	}
 	defer os.RemoveAll(files)
 	config.Kernel, config.Initramfs, config.Files = image, b.base, []string{files}
-	config.Timeout, config.LogDir = limit, filepath.Join(b.lab.BuildDir(), "log")
+	// The workload has nothing to say until it is done.
+	config.Timeout, config.Silence = limit, limit
+	config.LogDir = filepath.Join(b.lab.BuildDir(), "log")
 	var stdout, stderr bytes.Buffer
 	result, err := guest.Run(ctx, config, guest.Job{Argv: []string{"cat", "/results"}, Stdout: &stdout, Stderr: &stderr, Bare: true})
 	switch {

@@ -15,6 +15,7 @@ import (
 	"gpc/harness/kernel"
 	"gpc/harness/machine"
 	"gpc/harness/qemu"
+	"gpc/harness/symbols"
 )
 
 // A profile is the difference between two runs that differ in the number of batches only, so it does not hold what the guest does
@@ -79,7 +80,7 @@ func MeasureProfile(ctx context.Context, lab *kernel.Lab, m *machine.Machine, sc
 
 // profile returns the instructions of an operation in one kernel, by function; nil where the kernel cannot do the operation.
 func (b *bench) profile(ctx context.Context, f kernel.Flavor, plugin string) (map[string]float64, error) {
-	symbols, err := readSymbols(b.images[f])
+	functions, err := symbols.Read(b.images[f])
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +93,27 @@ func (b *bench) profile(ctx context.Context, f kernel.Flavor, plugin string) (ma
 		return nil, err
 	}
 	counts := map[string]float64{}
-	before := symbols.count(few)
-	for name, count := range symbols.count(many) {
+	before := countByFunction(functions, few)
+	for name, count := range countByFunction(functions, many) {
 		counts[name] = float64(count-before[name]) / float64(operations*(manyBatches-fewBatches))
 	}
 	return counts, nil
+}
+
+// userSpace stands for all code that is no function of the kernel.
+const userSpace = "(user space)"
+
+// countByFunction adds up the instructions of each function.
+func countByFunction(functions symbols.Table, blocks []block) map[string]int64 {
+	counts := map[string]int64{}
+	for _, b := range blocks {
+		name, _, ok := functions.At(b.Address)
+		if !ok {
+			name = userSpace
+		}
+		counts[name] += int64(b.Instructions * b.Executions)
+	}
+	return counts
 }
 
 // countBlocks lets the emulator count executions while the scenario runs in so many batches. It returns the counts, and how many

@@ -3,12 +3,15 @@ package bench
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"gpc/harness/kernel"
+	"gpc/harness/symbols"
 )
 
 func TestReadBlocks(t *testing.T) {
@@ -42,8 +45,15 @@ func TestReadBlocks(t *testing.T) {
 }
 
 func TestCountFunctions(t *testing.T) {
-	s := symbols{addresses: []uint64{0x1000, 0x1100, 0x1200}, names: []string{"first", "second", "first"}}
-	got := s.count([]block{{0x10, 5, 5}, {0x1000, 2, 3}, {0x10ff, 1, 1}, {0x1100, 1, 10}, {0x9000, 100, 1}, {0x1104, 3, 0}})
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "System.map"), []byte("1000 T first\n1100 t second\n1200 W first\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	functions, err := symbols.Read(&kernel.Image{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := countByFunction(functions, []block{{0x10, 5, 5}, {0x1000, 2, 3}, {0x10ff, 1, 1}, {0x1100, 1, 10}, {0x9000, 100, 1}, {0x1104, 3, 0}})
 	want := map[string]int64{userSpace: 25, "first": 107, "second": 10}
 	if len(got) != len(want) {
 		t.Errorf("got %v, want %v", got, want)

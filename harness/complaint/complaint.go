@@ -55,6 +55,39 @@ const maxSilence = 1.0
 // maxLines is how long a report may be: longer than any, and short enough to read.
 const maxLines = 200
 
+// corrupting matches messages by which the kernel says that its memory is not what it should be.
+var corrupting = regexp.MustCompile(`^(?:BUG: KASAN: |BUG: KFENCE: |BUG \S+ \(.*\): |BUG: Bad page |list_(?:add|del)\S* corruption)`)
+
+// IsPanic tells whether a line of a console is one by which the kernel panics, or looks so.
+func IsPanic(line string) bool {
+	return strings.HasPrefix(message(line), "Kernel panic - not syncing")
+}
+
+// Begins tells whether a line of a console begins a report, or looks so.
+func Begins(line string) bool {
+	m := message(line)
+	return beginnings.MatchString(m) && !harmless.MatchString(m)
+}
+
+// Corrupt tells whether there is a report among the lines by which the kernel says that its own memory is not what it should be.
+func Corrupt(lines string) bool {
+	for line := range strings.Lines(lines) {
+		if corrupting.MatchString(message(line)) {
+			return true
+		}
+	}
+	return false
+}
+
+// message is what a line of the kernel's says, empty for a line of somebody else's.
+func message(line string) string {
+	match := kernelLine.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+	if match == nil {
+		return ""
+	}
+	return match[2]
+}
+
 // Find returns the reports in a console's text, in order. A report reaches to the line that closes it, to the beginning
 // of the next one, or to where the kernel fell silent. Lines that are not the kernel's do not count.
 func Find(console string) []Report {

@@ -2,12 +2,12 @@ package guest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"gpc/harness/guest/wire"
 )
@@ -46,16 +46,29 @@ func (a agent) hear(want wire.Kind) []byte {
 	return payload
 }
 
+// encoded returns a value as a payload.
+func encoded(t *testing.T, v any) []byte {
+	t.Helper()
+	payload, err := wire.Encode(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
 func TestConversation(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	c := &conversation{job: wire.Job{Argv: []string{"cat"}, Stdin: true}, stdin: strings.NewReader("input"), stdout: &stdout, stderr: &stderr}
+	c := &conversation{job: encoded(t, wire.Job{Argv: []string{"cat"}, Stdin: true}), stdin: strings.NewReader("input"), stdout: &stdout, stderr: &stderr}
 	a := converse(t, c)
 
 	a.say(wire.Hello, "")
 	var job wire.Job
-	if err := json.Unmarshal(a.hear(wire.Start), &job); err != nil || job.Argv[0] != "cat" {
+	if err := wire.Decode(a.hear(wire.Start), &job); err != nil || job.Argv[0] != "cat" {
 		t.Fatalf("job %+v, error %v", job, err)
 	}
+	a.hear(wire.Ask)
+	a.say(wire.Log, "[    0.000000] hello\n")
+	a.say(wire.Well, string(encoded(t, wire.Clock(time.Second))))
 	a.say(wire.Want, "")
 	if piece := a.hear(wire.Stdin); string(piece) != "input" {
 		t.Errorf("input %q", piece)
@@ -66,16 +79,53 @@ func TestConversation(t *testing.T) {
 	if piece := a.hear(wire.Stdin); len(piece) != 0 {
 		t.Errorf("after the end of the input: %q", piece)
 	}
-	a.say(wire.Exit, `{"Exit": 3, "Taint": 512, "LockdepOff": true}`)
-	a.hear(wire.PowerOff)
+	a.say(wire.Log, "[    1.000000] bye\n")
+	want := wire.Status{Exit: 3, Taint: 512, LockdepOff: true, Clock: wire.Clock(time.Second)}
+	a.say(wire.Exit, string(encoded(t, want)))
 
 	<-c.done
-	want := wire.Status{Exit: 3, Taint: 512, LockdepOff: true}
 	if c.err != nil || c.status == nil || *c.status != want {
 		t.Errorf("status %+v, error %v; want %+v", c.status, c.err, want)
 	}
 	if stdout.String() != "out" || stderr.String() != "err" {
 		t.Errorf("output %q, error output %q", &stdout, &stderr)
+	}
+	if c.log.String() != "[    0.000000] hello\n[    1.000000] bye\n" {
+		t.Errorf("the kernel's log is %q", c.log.String())
+	}
+	if c.clock.off != "" {
+		t.Error(c.clock.off)
+	}
+}
+
+func TestCorruptMemoryIsToldAtOnce(t *testing.T) {
+	c := &conversation{}
+	a := converse(t, c)
+	a.say(wire.Log, "[    6.200100] =====\n[    6.200504] BUG: KASAN: slab-use-after-free in f+0x1/0x2\n")
+	<-c.corrupt
+	a.say(wire.Log, "[    6.200604] BUG: KASAN: and again\n")
+	a.port.Close()
+	<-c.done
+}
+
+func TestSilence(t *testing.T) {
+	c := &conversation{stdout: io.Discard}
+	if greeted, silent := c.silence(); greeted || silent != 0 {
+		t.Errorf("before it is up: greeted %v, silent for %v", greeted, silent)
+	}
+	c.greet()
+	c.heard = time.Now().Add(-time.Minute)
+	if _, silent := c.silence(); silent < time.Minute {
+		t.Errorf("silent for %v, want a minute", silent)
+	}
+	c.setPassing(true)
+	c.heard = time.Now().Add(-time.Minute)
+	if _, silent := c.silence(); silent != 0 {
+		t.Errorf("while nobody listens: silent for %v", silent)
+	}
+	c.setPassing(false)
+	if _, silent := c.silence(); silent > 30*time.Second {
+		t.Errorf("right after nobody listened: silent for %v", silent)
 	}
 }
 
@@ -84,6 +134,7 @@ func TestConversationWithAGuestThatGoesAway(t *testing.T) {
 	a := converse(t, c)
 	a.say(wire.Hello, "")
 	a.hear(wire.Start)
+	a.hear(wire.Ask)
 	a.port.Close()
 	<-c.done
 	if c.err != nil || c.status != nil {
@@ -115,5 +166,30 @@ func TestConversationErrors(t *testing.T) {
 		if c.err == nil {
 			t.Errorf("%s: no error", tt.name)
 		}
+	}
+}
+
+// unreadable is an input that cannot be read.
+type unreadable struct{}
+
+func (unreadable) Read([]byte) (int, error) { return 0, errFull }
+
+func TestInputThatCannotBeReadIsAnError(t *testing.T) {
+	c := &conversation{stdin: unreadable{}}
+	a := converse(t, c)
+	a.say(wire.Want, "")
+	<-c.done
+	if !errors.Is(c.err, errFull) {
+		t.Errorf("error %v, want %v", c.err, errFull)
+	}
+}
+
+func TestMessageThatIsTooLongIsAnError(t *testing.T) {
+	c := &conversation{job: make([]byte, wire.MaxPayload+1)}
+	a := converse(t, c)
+	a.say(wire.Hello, "")
+	<-c.done
+	if c.err == nil {
+		t.Error("a job that cannot be sent is no error")
 	}
 }

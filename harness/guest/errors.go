@@ -23,19 +23,40 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("the kernel panicked; the whole console is in %s\n%s", e.ConsoleLog, e.Text)
 }
 
-// TimeoutError is a guest that lived longer than it was allowed to.
-type TimeoutError struct {
-	// After is the time it was allowed.
+// CorruptError is a kernel that has found its own memory not to be what it should be. Nothing that it does afterwards says anything.
+type CorruptError struct {
+	// Text is what the kernel said about it.
+	Text string
+	// ConsoleLog is the path of the whole console.
+	ConsoleLog string
+}
+
+// Error tells what the kernel said.
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("the kernel's memory is corrupt, so the guest was ended; the whole console is in %s\n%s", e.ConsoleLog, e.Text)
+}
+
+// StuckError is a guest that did not come to its end: it lived longer than it was allowed to, or did not even answer any more.
+type StuckError struct {
+	// After is the time that it was allowed, or for which it was silent.
 	After time.Duration
+	// Silent tells that the guest did not answer, or did not come up and said nothing.
+	Silent bool
+	// Where tells what its processors were at.
+	Where string
 	// Tail is what the console showed last.
 	Tail string
 	// ConsoleLog is the path of the whole console.
 	ConsoleLog string
 }
 
-// Error tells what the console showed last.
-func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("the guest was not done after %v; the whole console is in %s, its last lines are\n%s", e.After, e.ConsoleLog, e.Tail)
+// Error tells where the guest was, and what the console showed last.
+func (e *StuckError) Error() string {
+	what := "the guest was not done after"
+	if e.Silent {
+		what = "the guest hangs: nothing was heard of it for"
+	}
+	return fmt.Sprintf("%s %v; the whole console is in %s, its last lines are\n%s\nits processors were at\n%s", what, e.After, e.ConsoleLog, e.Tail, e.Where)
 }
 
 // EndedError is a guest that ended before its command did.
@@ -54,7 +75,7 @@ func (e *EndedError) Error() string {
 // OnPurpose says that the guest switched itself off in good order, as it does for a user who types poweroff.
 func (e *EndedError) OnPurpose() bool { return e.Kind == qemu.PoweredOff }
 
-// tailLines is how many lines of the console a timeout shows, contextLines how many before a panic's first report.
+// tailLines is how many lines of the console a guest that is stuck shows, contextLines how many before a panic's first report.
 const (
 	tailLines    = 20
 	contextLines = 4
@@ -64,7 +85,8 @@ const (
 func describe(err error, log, console string, found []complaint.Report) error {
 	console = strings.ReplaceAll(console, "\r", "")
 	var panicked *PanicError
-	var timeout *TimeoutError
+	var corrupt *CorruptError
+	var stuck *StuckError
 	var ended *EndedError
 	switch {
 	case errors.As(err, &panicked):
@@ -74,8 +96,10 @@ func describe(err error, log, console string, found []complaint.Report) error {
 			before, after, _ := strings.Cut(console, found[0].Text)
 			panicked.Text = lastLines(before, contextLines) + "\n" + found[0].Text + strings.TrimRight(after, "\n")
 		}
-	case errors.As(err, &timeout):
-		timeout.ConsoleLog, timeout.Tail = log, lastLines(console, tailLines)
+	case errors.As(err, &corrupt):
+		corrupt.ConsoleLog, corrupt.Text = log, complaint.Join(found)
+	case errors.As(err, &stuck):
+		stuck.ConsoleLog, stuck.Tail = log, lastLines(console, tailLines)
 	case errors.As(err, &ended):
 		ended.ConsoleLog = log
 	}

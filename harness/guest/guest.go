@@ -3,6 +3,7 @@ package guest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -30,6 +31,9 @@ type Config struct {
 	Files []string
 	// Timeout is how long the guest may live, without limit if 0.
 	Timeout time.Duration
+	// Silence is how long the guest may say nothing, on its console while it comes up and to the host's questions from then on, before it
+	// counts as hung. If 0, that is two minutes.
+	Silence time.Duration
 	// LogDir is where the console's log is kept.
 	LogDir string
 	// ExtraArgs are added to the emulator's arguments. An -accel among them replaces the choice of an accelerator.
@@ -58,24 +62,30 @@ type Job struct {
 type Result struct {
 	// ExitStatus is the command's, 128+N if signal N killed it, 127 if it was not found, 126 if it could not be executed.
 	ExitStatus int
-	// ConsoleLog is the path of a file with everything the kernel said.
+	// ConsoleLog is the path of a file with everything that the console showed.
 	ConsoleLog string
-	// Complaints are the kernel's reports of trouble, those about a panic included.
+	// Complaints are the kernel's reports of trouble, those about a panic included, and one about a guest's clock that runs wrong. They are
+	// from the kernel's own log, which programs cannot write to in its name; where the guest has died, from the console.
 	Complaints []complaint.Report
 	// Taint is the kernel's taint mask when the command had ended.
 	Taint uint64
 }
 
-// Run boots a guest, runs job in it, and switches it off. A guest that does not get that far is an error: *PanicError,
-// *TimeoutError, or *EndedError; ctx's own if that ended. Complaints of a kernel that went on are no error, but the caller's to judge.
-// In every case the emulator is gone when Run returns, and the result tells what is known.
+// Run boots a guest, runs job in it, and ends it. A guest that does not get that far is an error: *PanicError, *CorruptError,
+// *StuckError, or *EndedError; ctx's own if that ended. Complaints of a kernel that went on are no error, but the caller's to judge.
+// In every case the emulator is gone when Run returns, and the result tells what is known. A job that is too large to be told to the guest is
+// an error before it boots.
 func Run(ctx context.Context, c Config, job Job) (Result, error) {
 	spec := wire.Job{Argv: job.Argv, Env: job.Env, Dir: job.Dir, Bare: job.Bare, Stdin: job.Stdin != nil}
 	if len(spec.Argv) == 0 {
 		spec.Argv = []string{"/bin/sh"}
 	}
+	encoded, err := wire.Encode(spec)
+	if err != nil {
+		return Result{}, fmt.Errorf("the command with its arguments and its environment is too large: %w", err)
+	}
 	return live(ctx, c, qemu.ConsoleLog, func(vm *qemu.VM, _ string) (*conversation, error) {
-		return &conversation{port: vm.Port(wire.PortName), job: spec, stdin: job.Stdin,
+		return &conversation{port: vm.Port(wire.PortName), job: encoded, stdin: job.Stdin,
 			stdout: orDiscard(job.Stdout), stderr: orDiscard(job.Stderr)}, nil
 	})
 }

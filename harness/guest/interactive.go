@@ -37,7 +37,10 @@ func Interactive(ctx context.Context, c Config) (Result, error) {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 
-	spec := wire.Job{Argv: []string{"/bin/sh"}, Env: []string{"TERM=" + terminalType()}, Terminal: terminalSize()}
+	spec, err := wire.Encode(wire.Job{Argv: []string{"/bin/sh"}, Env: []string{"TERM=" + terminalType()}, Terminal: terminalSize()})
+	if err != nil {
+		return Result{}, err
+	}
 	c.Append = quietConsole + " " + c.Append
 	console := func(string) qemu.Option { return qemu.Console() }
 	result, err := live(ctx, c, console, func(vm *qemu.VM, log string) (*conversation, error) {
@@ -97,7 +100,11 @@ func (c *conversation) followSize(ctx context.Context) {
 	for {
 		select {
 		case <-changed:
-			c.sendJSON(wire.Resize, terminalSize())
+			size, err := wire.Encode(terminalSize())
+			if err == nil {
+				err = c.send(wire.Resize, size)
+			}
+			c.fail(err)
 		case <-ctx.Done():
 			return
 		}

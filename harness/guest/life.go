@@ -21,28 +21,45 @@ func live(ctx context.Context, c Config, console func(log string) qemu.Option, t
 		return Result{}, err
 	}
 	result := Result{ConsoleLog: log}
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &TimeoutError{After: c.Timeout})
-		defer cancel()
-	}
-	status, err := c.boot(ctx, console(log), talk, log)
-	if status != nil {
-		result.ExitStatus, result.Taint = status.Exit, status.Taint
-	}
+	talking, err := c.boot(ctx, console(log), talk, log)
 	text, readErr := os.ReadFile(log)
 	if readErr != nil && err == nil {
 		err = readErr
 	}
-	result.Complaints = complaint.Find(string(text))
-	if status != nil && len(result.Complaints) == 0 {
-		result.Complaints = complaint.FromState(status.Taint, status.LockdepOff)
+	if talking != nil {
+		result.judge(talking, string(text), !c.exact())
+	} else {
+		result.Complaints = complaint.Find(string(text))
 	}
 	return result, describe(err, log, string(text), result.Complaints)
 }
 
-// boot starts the machine, watches it to its end, and returns the job's status, nil if the guest did not get that far.
-func (c Config) boot(ctx context.Context, console qemu.Option, talk talker, log string) (*wire.Status, error) {
+// judge fills in what is known from a conversation that has ended, and from the console.
+func (r *Result) judge(talking *conversation, console string, realTime bool) {
+	status := talking.status
+	// What the kernel itself has handed over is its word, whatever programs have printed on the console. The console counts where
+	// the guest has died, and where the log was longer than the kernel keeps.
+	if status == nil && !talking.left || status != nil && status.LogLost {
+		r.Complaints = complaint.Find(console)
+	} else {
+		r.Complaints = complaint.Find(talking.log.String())
+	}
+	if status != nil {
+		r.Taint = status.Taint
+		if status.End == wire.ByItself {
+			r.ExitStatus = status.Exit
+		}
+		if len(r.Complaints) == 0 {
+			r.Complaints = complaint.FromState(status.Taint, status.LockdepOff)
+		}
+	}
+	if realTime {
+		r.Complaints = append(r.Complaints, talking.clock.report()...)
+	}
+}
+
+// boot starts the machine, watches it to its end, and returns the conversation, which has ended; nil if it cannot be asked any more.
+func (c Config) boot(ctx context.Context, console qemu.Option, talk talker, log string) (*conversation, error) {
 	options, err := c.options()
 	if err != nil {
 		return nil, err
@@ -58,25 +75,43 @@ func (c Config) boot(ctx context.Context, console qemu.Option, talk talker, log 
 		return nil, err
 	}
 	talking.start()
-	end := watch(ctx, vm, talking, log)
+	end := c.watch(ctx, vm, talking, log)
+	_, silent := talking.silence()
 	vm.Kill()
 	talking.console.Wait()
-	if ctx.Err() != nil {
+	if cause := context.Cause(ctx); cause != nil && cause != errLeft {
 		// Somebody may be stuck in taking the output; nobody wants it any more.
-		return nil, context.Cause(ctx)
+		return nil, cause
+	}
+	if _, stuck := end.(*StuckError); stuck && talking.passingOutput() {
+		return nil, end
 	}
 	// The machine is gone, and the conversation ends when it has passed on what was still under way.
 	<-talking.done
-	if end == nil && talking.status == nil {
-		end = &EndedError{Kind: qemu.PoweredOff}
+	talking.left = end == errLeft && silent < answersWithin
+	if end == nil {
+		end = talking.end()
 	}
-	return talking.status, end
+	return talking, end
 }
 
-// watch returns when the machine, whose console is logged at the given path, has switched itself off or cannot go on;
-// then the error says why.
-func watch(ctx context.Context, vm *qemu.VM, talking *conversation, log string) error {
-	talked := talking.done
+// answersWithin is how long the agent of a guest that is well takes to be heard, at most.
+const answersWithin = 5 * askEvery
+
+// lookEvery is how often the console's log is looked at.
+const lookEvery = 200 * time.Millisecond
+
+// watch returns when the job has ended, when the machine, whose console is logged at the given path, has switched itself off, or when it
+// cannot go on; then the error says why.
+func (c Config) watch(ctx context.Context, vm *qemu.VM, talking *conversation, log string) error {
+	var timeout, corrupt <-chan time.Time
+	if c.Timeout > 0 {
+		timeout = time.After(c.Timeout)
+	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	console := followConsole(log)
+	reported, talked := talking.corrupt, talking.done
 	for {
 		select {
 		case event, ok := <-vm.Events():
@@ -86,33 +121,72 @@ func watch(ctx context.Context, vm *qemu.VM, talking *conversation, log string) 
 			case event.Kind == qemu.Panicked:
 				awaitSilence(ctx, log)
 				return &PanicError{}
-			case event.Kind == qemu.PoweredOff:
-				return nil
-			case event.Kind == qemu.WasReset:
+			case event.Kind == qemu.PoweredOff || event.Kind == qemu.WasReset:
 				return &EndedError{Kind: event.Kind}
 			}
 		case <-talked:
-			if talking.err != nil {
-				return talking.err
+			if talking.status != nil || talking.err != nil {
+				return nil
 			}
-			// What comes now is the machine's own doing.
+			// The guest is gone, and the machine is about to say why.
 			talked = nil
+		case <-look.C:
+			if err := console.look(); err != nil {
+				return err
+			}
+			if err := c.dead(ctx, vm, talking, console); err != nil {
+				return err
+			}
+		case <-reported:
+			// The report may not be complete yet, and the job may be about to end.
+			reported, corrupt = nil, time.After(lastWords)
+		case <-corrupt:
+			return &CorruptError{}
+		case <-timeout:
+			return &StuckError{After: c.Timeout, Where: where(vm, c.Kernel)}
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// A kernel that has panicked is done when its console has been silent for this long, and at the latest after that.
-const (
-	silence       = 300 * time.Millisecond
-	mostLastWords = 5 * time.Second
-)
+// A guest hangs when it has said nothing for as long as Config.Silence says, by default:
+const usualSilence = 2 * time.Minute
+
+// A kernel that has complained gets lastWords to say the rest. So does the agent of one that may have, by what the console shows.
+const lastWords = 10 * time.Second
+
+// dead returns an error if the guest can be seen to be dead though no event has told so: its kernel has panicked before it had the means to
+// tell the host, or it is silent.
+func (c Config) dead(ctx context.Context, vm *qemu.VM, talking *conversation, console *console) error {
+	limit := c.Silence
+	if limit == 0 {
+		limit = usualSilence
+	}
+	greeted, silent := talking.silence()
+	if !greeted {
+		// Nobody but the kernel writes to the console yet.
+		if console.panicked {
+			awaitSilence(ctx, console.path)
+			return &PanicError{}
+		}
+		silent = time.Since(console.grown)
+	} else if console.complained {
+		limit = min(limit, lastWords)
+	}
+	if silent < limit {
+		return nil
+	}
+	return &StuckError{Silent: true, After: limit, Where: where(vm, c.Kernel)}
+}
+
+// A kernel that has panicked is done when its console has been silent for this long, and at the latest after lastWords.
+const silence = 300 * time.Millisecond
 
 // awaitSilence returns when the log at the given path has stopped growing. The kernel reports its panic to the host
 // while another processor may still hold the console.
 func awaitSilence(ctx context.Context, log string) {
-	deadline := time.After(mostLastWords)
+	deadline := time.After(lastWords)
 	for size := int64(-1); ; {
 		info, err := os.Stat(log)
 		if err != nil || info.Size() == size {
@@ -127,4 +201,19 @@ func awaitSilence(ctx context.Context, log string) {
 			return
 		}
 	}
+}
+
+// end returns why the guest has ended, by what a conversation that is over has told: nil for a job that has ended by itself.
+func (c *conversation) end() error {
+	switch {
+	case c.err != nil:
+		return c.err
+	case c.status == nil:
+		return &EndedError{Kind: qemu.PoweredOff}
+	case c.status.End == wire.ByPowerOff:
+		return &EndedError{Kind: qemu.PoweredOff}
+	case c.status.End == wire.ByReboot:
+		return &EndedError{Kind: qemu.WasReset}
+	}
+	return nil
 }

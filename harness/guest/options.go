@@ -27,15 +27,20 @@ func (c Config) options() ([]qemu.Option, error) {
 	if err != nil {
 		return nil, err
 	}
+	line, err := c.commandLine()
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
 	options := []qemu.Option{
 		qemu.Args(machine.Args...),
 		qemu.Memory(memory),
-		qemu.Kernel(c.Kernel.Path, strings.TrimSpace("console="+machine.Console+" "+c.Append)),
+		qemu.Kernel(c.Kernel.Path, strings.Join(line, " ")),
 		qemu.Initramfs(root),
 		qemu.Port(wire.PortName),
 	}
-	if !slices.Contains(c.ExtraArgs, "-accel") {
-		options = append(options, qemu.Accelerators(machine))
+	if !c.exact() {
+		options = append(options, qemu.Accelerators(machine), qemu.Args(machine.RealTime...))
 	}
 	if c.NUMA > 1 {
 		// The kernel does not believe in a socket that reaches over two nodes.
@@ -47,6 +52,43 @@ func (c Config) options() ([]qemu.Option, error) {
 		options = append(options, qemu.OneHostProcessor())
 	}
 	return append(options, qemu.Args(c.ExtraArgs...)), nil
+}
+
+// exact tells whether the emulator was told to keep a time of its own, by who chose the accelerator. Then the guest's time has nothing to do
+// with the host's, and whatever its kernel measures is right.
+func (c Config) exact() bool { return slices.Contains(c.ExtraArgs, "-accel") }
+
+// logSize keeps the kernel from overwriting its log before the agent has read it.
+const logSize = "log_buf_len=1M"
+
+// commandLine returns the arguments of the kernel. It is told whatever it would else find out by watching devices for a while: on a busy
+// host they are late, and it would find anything. Append comes last, and so wins.
+func (c Config) commandLine() ([]string, error) {
+	machine := c.Kernel.Machine
+	line := []string{"console=" + machine.Console}
+	if !c.exact() {
+		line = append(append(line, logSize), machine.CommandLine...)
+		if machine.TSC {
+			hz, err := c.Kernel.HZ()
+			if err != nil {
+				return nil, err
+			}
+			line = append(line, tsc(qemu.TSCFrequency(), hz)...)
+		}
+	}
+	if c.Append != "" {
+		line = append(line, c.Append)
+	}
+	return line, nil
+}
+
+// tsc tells the kernel the frequency in kHz of its time stamp counter, and with that how long its loops take that wait by the counter; or not
+// to use the counter where nobody knows its frequency.
+func tsc(frequency, hz int) []string {
+	if frequency == 0 {
+		return []string{"notsc"}
+	}
+	return []string{fmt.Sprintf("tsc_early_khz=%d", frequency), fmt.Sprintf("lpj=%d", frequency*1000/hz)}
 }
 
 // dimensions returns the number of processors and the memory in MiB, if they go together with the number of nodes.
@@ -82,10 +124,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("a timeout of %v: give a positive time, such as 30s", c.Timeout)
 	}
 	for _, dir := range c.Files {
-		if info, err := os.Stat(dir); err != nil {
+		if err := initramfs.CheckOverlay(dir); err != nil {
 			return err
-		} else if !info.IsDir() {
-			return fmt.Errorf("%s is not a directory: its content cannot be laid over the guest's root", dir)
 		}
 	}
 	_, _, err := c.dimensions()

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,5 +69,35 @@ func TestLogsArePruned(t *testing.T) {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestKernelIsToldTheTime looks at what a kernel is told that it would else measure. Where the emulator counts instructions it measures
+// rightly, and nothing may change.
+func TestKernelIsToldTheTime(t *testing.T) {
+	line := func(c Config) string {
+		args, err := c.commandLine()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(args, " ")
+	}
+	for _, m := range machine.All() {
+		c := testConfig(t)
+		c.Kernel.Machine, c.Kernel.Dir, c.Append = m, t.TempDir(), "mine last"
+		if err := os.WriteFile(filepath.Join(c.Kernel.Dir, ".config"), []byte("CONFIG_HZ=250\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		real := line(c)
+		if told := strings.Contains(real, "tsc_early_khz=") || strings.Contains(real, "notsc"); told != m.TSC || !strings.HasSuffix(real, " mine last") {
+			t.Errorf("%s: %q", m.Name, real)
+		}
+		c.ExtraArgs = []string{"-accel", "tcg,thread=single", "-icount", "shift=0"}
+		if exact := line(c); exact != "console="+m.Console+" mine last" {
+			t.Errorf("%s, exact: %q", m.Name, exact)
+		}
+	}
+	if got := fmt.Sprint(tsc(2100000, 250), tsc(0, 250)); got != "[tsc_early_khz=2100000 lpj=8400000] [notsc]" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -13,6 +13,14 @@ var (
 	unset = regexp.MustCompile(`^# (CONFIG_\w+) is not set$`)
 )
 
+// Value returns the value of a symbol in a configuration, n where it is not set.
+func Value(config []byte, name string) string {
+	if value, ok := symbols(config)[name]; ok {
+		return value
+	}
+	return "n"
+}
+
 // symbols reads the values of a configuration; the last of several counts, and one that is not set has the value n.
 func symbols(config []byte) map[string]string {
 	values := map[string]string{}

@@ -25,3 +25,12 @@ func TestVerify(t *testing.T) {
 		})
 	}
 }
+
+func TestValue(t *testing.T) {
+	config := []byte("CONFIG_HZ=250\n# CONFIG_OFF is not set\n")
+	for name, want := range map[string]string{"CONFIG_HZ": "250", "CONFIG_OFF": "n", "CONFIG_NONE": "n"} {
+		if got := Value(config, name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
+	"gpc/harness/kconfig"
 	"gpc/harness/lockfile"
 	"gpc/harness/machine"
 )
@@ -25,6 +27,19 @@ type Image struct {
 	Dir     string // the build directory, with .config, vmlinux and System.map
 	Source  string // the tree it was built from
 	Release string // the kernel's version, as 6.12.117
+}
+
+// HZ returns how many jiffies a second has in the kernel.
+func (i *Image) HZ() (int, error) {
+	config, err := os.ReadFile(filepath.Join(i.Dir, ".config"))
+	if err != nil {
+		return 0, err
+	}
+	hz, err := strconv.Atoi(kconfig.Value(config, "CONFIG_HZ"))
+	if err != nil {
+		return 0, fmt.Errorf("CONFIG_HZ in %s: %w", filepath.Join(i.Dir, ".config"), err)
+	}
+	return hz, nil
 }
 
 // OpenLab finds the repository from the working directory upwards, or else from the place of the program.

@@ -35,11 +35,14 @@ func (o outcomes) record(e regress.Event) {
 // judge returns the verdict on a mutant whose tests have come to the given outcomes in a guest that ended so, and the reason.
 func judge(m Mutant, o outcomes, end regress.Ending) (Verdict, string) {
 	var panicked *guest.PanicError
+	var corrupt *guest.CorruptError
 	switch {
 	case len(end.NotRun) == len(m.Tests):
 		return Failed, "no test has begun" + because(end.Died)
 	case errors.As(end.Died, &panicked):
 		return judgePanic(m, panicked)
+	case errors.As(end.Died, &corrupt) && !m.Panics:
+		return Killed, "the kernel complained: " + firstLine(corrupt.Text)
 	case end.Died != nil:
 		return Failed, end.Died.Error()
 	case m.Panics:

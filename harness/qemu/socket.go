@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -29,14 +28,21 @@ func (s *spec) connection() (ours net.Conn, fd string, err error) {
 }
 
 // addMonitor adds a QMP monitor and returns our connection to it. go-qemu connects to a socket by its name; the name
-// is gone again before the emulator runs, which gets the listening socket itself, with us waiting in its queue.
+// is gone again before the emulator runs, which gets the listening socket itself, with us waiting in its queue. As the name of a socket may
+// have no more than some hundred bytes, and the directory of temporary files any, it begins with the directory's descriptor.
 func (s *spec) addMonitor() (*qmp.SocketMonitor, error) {
 	dir, err := os.MkdirTemp("", "gpc-qmp-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "qmp"), Net: "unix"})
+	place, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer place.Close()
+	name := fmt.Sprintf("/proc/self/fd/%d/qmp", place.Fd())
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +53,7 @@ func (s *spec) addMonitor() (*qmp.SocketMonitor, error) {
 	}
 	fd := s.inherit(theirs)
 	s.add("-chardev", "socket,id=qmp,server=on,wait=off,fd="+fd, "-mon", "chardev=qmp,mode=control")
-	return qmp.NewSocketMonitor("unix", listener.Addr().String(), 10*time.Second)
+	return qmp.NewSocketMonitor("unix", name, 10*time.Second)
 }
 
 // escape makes text safe inside an option that lists values with commas between them.

@@ -76,8 +76,9 @@ const taintTest = 1 << 18
 // verdict returns what is wrong with a run, beyond tests that have failed as such; empty for nothing.
 func (o *observer) verdict(result guest.Result, err error) string {
 	var panicked *guest.PanicError
-	if errors.As(err, &panicked) {
-		return err.Error() // the complaints are those about the panic
+	var corrupt *guest.CorruptError
+	if errors.As(err, &panicked) || errors.As(err, &corrupt) {
+		return err.Error() // it has the complaints
 	}
 	var problems []string
 	if err != nil {

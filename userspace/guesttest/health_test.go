@@ -48,10 +48,19 @@ func (l kernelLog) complaints() ([]string, error) {
 		case err != nil:
 			return found, &os.PathError{Op: "read", Path: "/dev/kmsg", Err: err}
 		}
-		if _, text, ok := strings.Cut(string(buf[:n]), ";"); ok && complaint.MatchString(text) {
+		head, text, _ := strings.Cut(string(buf[:n]), ";")
+		if ofKernel(head) && complaint.MatchString(text) {
 			found = append(found, strings.TrimSpace(text))
 		}
 	}
+}
+
+// ofKernel reports whether a record that begins so is the kernel's own: its facility, above the level's three bits, is 0. Programs that write
+// to the log have another.
+func ofKernel(head string) bool {
+	priority, _, _ := strings.Cut(head, ",")
+	n, err := strconv.ParseUint(priority, 10, 32)
+	return err == nil && n>>3 == 0
 }
 
 // checkHealth returns an error if the kernel is tainted, or has stopped to check its locks.

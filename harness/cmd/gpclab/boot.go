@@ -43,7 +43,7 @@ With a terminal on standard input: a shell on the guest's console. Otherwise she
 input and run in order, and the guest powers off at their end. With -- CMD: that command is run, and its standard
 output, standard error and exit status are gpclab's own.
 
-The exit status is 125 where the kernel panicked, was not done after --timeout, or complained about anything; its
+The exit status is 125 where the kernel panicked, hung, was not done after --timeout, or complained about anything; its
 report then stands on standard error, and the console's log is kept in build/log.`,
 		Example: `  gpclab boot --arch x86_64
   gpclab boot --arch ppc64 -- cat /proc/self/container
@@ -178,7 +178,8 @@ func verdict(result guest.Result, err error) error {
 // isKernelFailure tells a guest that failed from a host that could not do its part.
 func isKernelFailure(err error) bool {
 	var panicked *guest.PanicError
-	var timeout *guest.TimeoutError
+	var corrupt *guest.CorruptError
+	var stuck *guest.StuckError
 	var ended *guest.EndedError
-	return errors.As(err, &panicked) || errors.As(err, &timeout) || errors.As(err, &ended)
+	return errors.As(err, &panicked) || errors.As(err, &corrupt) || errors.As(err, &stuck) || errors.As(err, &ended)
 }

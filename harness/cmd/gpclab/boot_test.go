@@ -93,7 +93,9 @@ func TestBootStatus(t *testing.T) {
 		{"script that powers off", nil, "echo off\npoweroff\nsleep 1000\n", 0, "off\n", ""},
 		{"panic", []string{"--append", "init=/nonexistent", "--", "true"}, "", statusKernel, "", "Kernel panic - not syncing"},
 		{"timeout", []string{"--timeout", "3s", "--", "sleep", "1000"}, "", statusKernel, "", "not done after 3s"},
-		{"complaint", []string{"--", "sh", "-c", "echo '<4>WARNING: provoked' >/dev/kmsg"}, "", statusKernel, "", "WARNING: provoked"},
+		{"complaint", []string{"--", "sh", "-c", "echo 512 >/proc/sys/kernel/tainted"}, "", statusKernel, "", "tainted W"},
+		{"what only looks like one", []string{"--", "sh", "-c", "echo '[    1.234567] WARNING: x' >/dev/console"}, "", 0, "", ""},
+		{"command that is too large", []string{"--", "echo", strings.Repeat("x", 120<<10)}, "", 0, strings.Repeat("x", 120<<10) + "\n", ""},
 		{"guest that ends too early", []string{"--", "sh", "-c", "poweroff; sleep 1000"}, "", statusKernel, "", "powered off"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -209,8 +211,29 @@ func TestInteractive(t *testing.T) {
 		{"ping\r\nping\r\n", "\x03"}, // the second is cat's, so it runs
 		{"# ", "echo still $?\r"},
 		{"still 130\r\n", ""},
-		{"# ", "stty\r"},
-		{"rows:33 cols:99", ""},
+		{"# ", "stty size\r"},
+		{"33 99\r\n", ""},
+		{"# ", "echo '[    1.234567] WARNING: x'\r"}, // which the kernel has not said
+		{"# ", "cat\r"},
+		{"cat\r\n", "pong\r"},
+		{"pong\r\npong\r\n", "\x1a"}, // job control
+		{"# ", "fg\r"},
+		{"fg\r\ncat\r\n", "more\r"},
+		{"more\r\nmore\r\n", "\x03"},
+		{"# ", "echo ended $?\r"},
+		{"ended 130\r\n", ""},
+		{"# ", "cat /proc/self/conta\t\r"}, // completion
+		{":/\r\n", ""},
+		{"# ", "echo o''nce\r"},
+		{"once\r\n", ""},
+		{"# ", "\x1b[A\r"}, // history
+		{"once\r\n", ""},
+		{"# ", "mkdir /dev/container/Charlie; cd /dev/container\r"},
+		{"/dev/container # ", "(echo 0 > Charlie/tasks; cat /proc/self/container); cat /proc/self/container\r"},
+		{":/Charlie\r\n", ""},
+		{":/\r\n", ""},
+		{"/dev/container # ", "sleep 9 & echo $! > Charlie/tasks; echo same-$((`cat Charlie/tasks` == $!))\r"},
+		{"same-1\r\n", ""},
 		{"# ", "exit 4\r"},
 	} {
 		waitFor(t, screen, step.shown)

@@ -2,9 +2,9 @@ package wire
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -35,10 +35,10 @@ func TestMessagesArriveAsSent(t *testing.T) {
 	}
 }
 
-func TestJobKeepsEveryField(t *testing.T) {
-	job := Job{Argv: []string{"sh", "-c", "exit 3"}, Env: []string{"A=b"}, Dir: "/tmp", Stdin: true, Terminal: &Size{Rows: 24, Cols: 80}, Bare: true}
+func TestJobKeepsEveryByte(t *testing.T) {
+	job := Job{Argv: []string{"sh", "-c", "a\xffb\x00"}, Env: []string{"A=\xc3"}, Dir: "/tmp/\xfe", Stdin: true, Terminal: &Size{Rows: 24, Cols: 80}, Bare: true}
 	var pipe bytes.Buffer
-	if err := WriteJSON(&pipe, Start, job); err != nil {
+	if err := WriteValue(&pipe, Start, job); err != nil {
 		t.Fatal(err)
 	}
 	_, payload, err := Read(&pipe)
@@ -46,8 +46,21 @@ func TestJobKeepsEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got Job
-	if err := json.Unmarshal(payload, &got); err != nil || !reflect.DeepEqual(got, job) {
+	if err := Decode(payload, &got); err != nil || !reflect.DeepEqual(got, job) {
 		t.Errorf("got %+v, error %v; want %+v", got, err, job)
+	}
+	if err := Decode([]byte("gibberish"), &got); err == nil {
+		t.Error("gibberish passed for a job")
+	}
+}
+
+func TestTooMuchIsAnError(t *testing.T) {
+	job := Job{Argv: []string{strings.Repeat("x", MaxPayload)}}
+	if _, err := Encode(job); err == nil {
+		t.Error("a job over MaxPayload was encoded")
+	}
+	if err := WriteValue(io.Discard, Start, job); err == nil {
+		t.Error("a job over MaxPayload was sent")
 	}
 }
 

@@ -78,7 +78,8 @@ func (s *sink) Close() error {
 
 func TestFeedAsksForEachPiece(t *testing.T) {
 	var asked bytes.Buffer
-	s := &session{port: &port{w: &asked}, pieces: make(chan []byte, 3)}
+	s := newSession(&port{w: &asked})
+	s.pieces = make(chan []byte, 3)
 	s.pieces <- []byte("one ")
 	s.pieces <- []byte("two")
 	s.pieces <- nil
@@ -98,26 +99,81 @@ func TestFeedAsksForEachPiece(t *testing.T) {
 }
 
 func TestReceiveJob(t *testing.T) {
-	message := func(kind wire.Kind, payload string) string {
+	message := func(kind wire.Kind, payload []byte) string {
 		var m bytes.Buffer
-		if err := wire.Write(&m, kind, []byte(payload)); err != nil {
+		if err := wire.Write(&m, kind, payload); err != nil {
 			t.Fatal(err)
 		}
 		return m.String()
+	}
+	encoded := func(v any) []byte {
+		payload, err := wire.Encode(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return payload
 	}
 	for _, tt := range []struct {
 		name, sent string
 		argv       []string // nil for an error
 	}{
-		{"a job", message(wire.Start, `{"Argv": ["ls", "/"]}`), []string{"ls", "/"}},
-		{"no command", message(wire.Start, `{}`), nil},
-		{"no job", message(wire.PowerOff, ""), nil},
-		{"no JSON", message(wire.Start, "ls"), nil},
+		{"a job", message(wire.Start, encoded(wire.Job{Argv: []string{"ls", "/\xff"}})), []string{"ls", "/\xff"}},
+		{"no command", message(wire.Start, encoded(wire.Job{Dir: "/"})), nil},
+		{"no job", message(wire.Ask, nil), nil},
+		{"no value", message(wire.Start, []byte("ls")), nil},
 		{"nothing", "", nil},
 	} {
 		job, err := receiveJob(bufio.NewReader(strings.NewReader(tt.sent)))
 		if (err == nil) != (tt.argv != nil) || err == nil && fmt.Sprint(job.Argv) != fmt.Sprint(tt.argv) {
 			t.Errorf("%s: %q, error %v; want %q", tt.name, job.Argv, err, tt.argv)
+		}
+	}
+}
+
+func TestConsoleLines(t *testing.T) {
+	for _, tt := range []struct{ name, record, want string }{
+		{"the kernel's", "4,12,1234567,-;WARNING: x\n", "[    1.234567] WARNING: x\n"},
+		{"with a device", "6,13,12000001,-;pci: found\n SUBSYSTEM=pci\n DEVICE=+pci:00\n", "[   12.000001] pci: found\n"},
+		{"several lines", "3,1,0,-;first\\x0asecond \\x5cx\n", "[    0.000000] first\n[    0.000000] second \\x\n"},
+		{"semicolons", "6,1,1,-;a; b\n", "[    0.000001] a; b\n"},
+		{"a program's", "12,14,1,-;WARNING: not so\n", ""},
+		{"nonsense", "what", ""},
+	} {
+		if got := consoleLines(tt.record); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// broken is a port that takes nothing.
+type broken struct{}
+
+var errBroken = errors.New("no port")
+
+func (broken) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestErrorsOfSendingEndTheSession(t *testing.T) {
+	for name, do := range map[string]func(*session){
+		"asking for input": func(s *session) { s.feed(new(sink)) },
+		"passing on output": func(s *session) {
+			w, err := s.output(wire.Stdout)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.WriteString("text")
+			w.Close()
+			s.outputs.Wait()
+		},
+	} {
+		s := newSession(&port{w: broken{}})
+		do(s)
+		select {
+		case err := <-s.failed:
+			if !errors.Is(err, errBroken) {
+				t.Errorf("%s: %v", name, err)
+			}
+		default:
+			t.Errorf("%s: the error was dropped", name)
 		}
 	}
 }

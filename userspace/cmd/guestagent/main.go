@@ -1,5 +1,5 @@
 // Command guestagent is the guest's first process. It makes the machine usable, runs the one job that the host sends
-// over a virtio-serial port, and switches the machine off when the host says so.
+// over a virtio-serial port, and tells the host what the kernel says meanwhile. When the job has ended the host ends the guest.
 //
 // It is /init, so it must not end: a kernel whose first process is gone panics, which is also how the host learns of
 // an agent that cannot do its work. The reason stands on the console then.
@@ -7,7 +7,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -58,11 +57,11 @@ func serve() error {
 			return err
 		}
 	}
-	s := &session{port: out, pieces: make(chan []byte, 1)}
-	if err := s.run(job, in); err != nil {
+	s := newSession(out)
+	if s.log, err = openKernelLog(); err != nil {
 		return err
 	}
-	return powerOff()
+	return s.run(job, in)
 }
 
 // kernelArgument returns the last value of name= on the kernel's command line.
@@ -90,17 +89,11 @@ func receiveJob(in *bufio.Reader) (wire.Job, error) {
 	if kind != wire.Start {
 		return job, fmt.Errorf("message of kind %d instead", kind)
 	}
-	if err := json.Unmarshal(payload, &job); err != nil {
+	if err := wire.Decode(payload, &job); err != nil {
 		return job, err
 	}
 	if len(job.Argv) == 0 {
 		return job, fmt.Errorf("it names no command")
 	}
 	return job, nil
-}
-
-// powerOff switches the machine off.
-func powerOff() error {
-	unix.Sync()
-	return unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }

@@ -12,7 +12,13 @@ import (
 // containerDir is where a user finds the hierarchy of containers.
 const containerDir = "/dev/container"
 
-// mountBasics mounts what programs expect of a Linux machine.
+// links are names that programs expect in /dev, and where they lead.
+var links = [][2]string{
+	{"/proc/self/fd", "/dev/fd"}, {"fd/0", "/dev/stdin"}, {"fd/1", "/dev/stdout"}, {"fd/2", "/dev/stderr"},
+}
+
+// mountBasics mounts what programs expect of a Linux machine. Where it mounts something, files that the host lays over the guest's root are
+// hidden: harness/initramfs knows.
 func mountBasics() error {
 	for _, m := range []struct {
 		dir, fstype, data string
@@ -23,11 +29,15 @@ func mountBasics() error {
 		{dir: "/dev", fstype: "devtmpfs"},
 		{dir: "/dev/pts", fstype: "devpts", data: "ptmxmode=0666", optional: true},
 		{dir: "/dev/shm", fstype: "tmpfs", data: "mode=1777"},
-		{dir: "/tmp", fstype: "tmpfs", data: "mode=1777"},
 		{dir: "/sys/kernel/debug", fstype: "debugfs", optional: true},
 	} {
 		err := mount(m.dir, m.fstype, m.data)
 		if err != nil && !(m.optional && (errors.Is(err, unix.ENODEV) || errors.Is(err, os.ErrNotExist))) {
+			return err
+		}
+	}
+	for _, link := range links {
+		if err := os.Symlink(link[0], link[1]); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}
 	}

@@ -48,9 +48,11 @@ func (p *port) send(kind wire.Kind, payload []byte) error {
 	return wire.Write(p.w, kind, payload)
 }
 
-// sendJSON sends one message with v as its payload.
-func (p *port) sendJSON(kind wire.Kind, v any) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return wire.WriteJSON(p.w, kind, v)
+// sendValue sends one message with v as its payload.
+func (p *port) sendValue(kind wire.Kind, v any) error {
+	payload, err := wire.Encode(v)
+	if err != nil {
+		return err
+	}
+	return p.send(kind, payload)
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gpc/harness/guest/wire"
 )
@@ -23,17 +25,50 @@ type session struct {
 	terminal *os.File
 	// outputs ends when all the job's output has been sent.
 	outputs sync.WaitGroup
+	// failed takes the first error of those who work beside the job.
+	failed chan error
+
+	reporting sync.Mutex // one report of the kernel's log at a time
+	log       *kernelLog
 }
 
-// run runs the job, reports its end, and returns when the host wants the power switched off.
+// newSession returns a session over a port. Whoever wants a report of the kernel's log must set that.
+func newSession(p *port) *session {
+	return &session{port: p, pieces: make(chan []byte, 1), failed: make(chan error, 1)}
+}
+
+// fail ends the session with an error. Only the first counts.
+func (s *session) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// run runs the job and reports its end. It returns only with an error: when all is done the host ends the guest.
 func (s *session) run(job wire.Job, in *bufio.Reader) error {
 	stdio, err := s.connect(job)
 	if err != nil {
 		return err
 	}
-	hostDone := make(chan error, 1)
-	go func() { hostDone <- s.obey(in) }()
+	go func() { s.fail(s.obey(in)) }()
+	go func() {
+		if err := s.work(job, stdio); err != nil {
+			s.fail(err)
+			return
+		}
+		// The host has all that it wants. It is about to end the guest, and the first thing to go may be its end of the port.
+		s.fail(nil)
+	}()
+	if err := <-s.failed; err != nil {
+		return err
+	}
+	select {}
+}
 
+// work runs the job to its end and tells the host how that was.
+func (s *session) work(job wire.Job, stdio [3]*os.File) error {
+	switching := awaitSwitch()
 	exit, err := runJob(job, stdio)
 	if err != nil {
 		return err
@@ -51,10 +86,35 @@ func (s *session) run(job wire.Job, in *bufio.Reader) error {
 	if err != nil {
 		return err
 	}
-	if err := s.port.sendJSON(wire.Exit, status); err != nil {
+	status.End = switching()
+	if err := s.report(); err != nil {
 		return err
 	}
-	return <-hostDone
+	status.LogLost = s.log.lost
+	if status.Clock, err = clock(); err != nil {
+		return err
+	}
+	return s.port.sendValue(wire.Exit, status)
+}
+
+// report sends what is new in the kernel's log.
+func (s *session) report() error {
+	s.reporting.Lock()
+	defer s.reporting.Unlock()
+	news, err := s.log.news()
+	if err != nil || news == "" {
+		return err
+	}
+	return s.port.send(wire.Log, []byte(news))
+}
+
+// clock returns the time since boot, by the clock that deadlines and intervals go by.
+func clock() (wire.Clock, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return 0, os.NewSyscallError("clock_gettime", err)
+	}
+	return wire.Clock(time.Duration(now.Nano())), nil
 }
 
 // connect makes the job's standard files: the terminal three times, or pipes to the host.
@@ -96,6 +156,7 @@ func (s *session) feed(w io.WriteCloser) {
 	defer w.Close()
 	for {
 		if err := s.port.send(wire.Want, nil); err != nil {
+			s.fail(err)
 			return
 		}
 		piece := <-s.pieces
@@ -103,7 +164,7 @@ func (s *session) feed(w io.WriteCloser) {
 			return
 		}
 		if _, err := w.Write(piece); err != nil {
-			return
+			return // the job has ended, or does not read any more
 		}
 	}
 }
@@ -119,10 +180,17 @@ func (s *session) output(kind wire.Kind) (*os.File, error) {
 		piece := make([]byte, pieceSize)
 		for {
 			n, err := r.Read(piece)
-			if n > 0 && s.port.send(kind, piece[:n]) != nil {
+			if n > 0 {
+				if err := s.port.send(kind, piece[:n]); err != nil {
+					s.fail(err)
+					return
+				}
+			}
+			if err == io.EOF {
 				return
 			}
 			if err != nil {
+				s.fail(err)
 				return
 			}
 		}
@@ -130,7 +198,7 @@ func (s *session) output(kind wire.Kind) (*os.File, error) {
 	return w, nil
 }
 
-// obey does what the host says, until it says to switch the power off.
+// obey does what the host says, for ever.
 func (s *session) obey(in *bufio.Reader) error {
 	for {
 		kind, payload, err := wire.Read(in)
@@ -142,15 +210,29 @@ func (s *session) obey(in *bufio.Reader) error {
 			s.pieces <- payload
 		case wire.Resize:
 			var size wire.Size
-			if err := json.Unmarshal(payload, &size); err != nil {
+			if err := wire.Decode(payload, &size); err != nil {
 				return err
 			}
 			// The shell may have ended meanwhile, and its terminal with it.
 			_ = resize(s.terminal, size)
-		case wire.PowerOff:
-			return nil
+		case wire.Ask:
+			if err := s.answer(); err != nil {
+				return err
+			}
 		default:
 			return fmt.Errorf("the host sent a message of kind %d", kind)
 		}
 	}
+}
+
+// answer tells the host how the guest is.
+func (s *session) answer() error {
+	if err := s.report(); err != nil {
+		return err
+	}
+	now, err := clock()
+	if err != nil {
+		return err
+	}
+	return s.port.sendValue(wire.Well, now)
 }

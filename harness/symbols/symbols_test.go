@@ -1,0 +1,42 @@
+package symbols
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gpc/harness/kernel"
+)
+
+func TestTable(t *testing.T) {
+	dir := t.TempDir()
+	const text = "0000000000000010 A constant\n0000000000001000 T _text\n0000000000001100 t .first\n0000000000001200 T second\n" +
+		"0000000000001300 D _etext\n0000000000002000 D data\n0000000000003000 t late_init\n"
+	if err := os.WriteFile(filepath.Join(dir, "System.map"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	table, err := Read(&kernel.Image{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		address uint64
+		name    string
+		offset  uint64
+		inside  bool
+	}{
+		{0x20, "", 0, false},
+		{0x1100, "first", 0, false},
+		{0x1110, "first", 0x10, true},
+		{0x12ff, "second", 0xff, true},
+		{0x3004, "late_init", 4, false},
+	} {
+		name, offset, ok := table.At(tt.address)
+		if name != tt.name || offset != tt.offset || ok != (tt.name != "") {
+			t.Errorf("at %#x: %s+%#x, %v; want %s+%#x", tt.address, name, offset, ok, tt.name, tt.offset)
+		}
+		if _, _, inside := table.Inside(tt.address); inside != tt.inside {
+			t.Errorf("inside of a function at %#x: %v, want %v", tt.address, inside, tt.inside)
+		}
+	}
+}
