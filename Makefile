@@ -65,6 +65,12 @@ bench: $(GPCLAB) ## count the instructions of fork, exit and the rest, beside ma
 bench-check: $(GPCLAB) ## the same, and compare: fails where something has become dearer
 	@$(GPCLAB) bench --scenario @ --compare docs/performance.json
 
+.PHONY: man
+man: ## write the manual pages of gpc and its shell completions to build/man
+	@command -v go >/dev/null || { echo "Go is missing: install it, see go.mod for the version" >&2; exit 1; }
+	@go run ./userspace/cli/manpages build/man
+	@echo "build/man has man1 and completion"
+
 .PHONY: patches
 patches: $(GPCLAB) ## write the series for 'git am' to build/patches
 	@$(GPCLAB) series export

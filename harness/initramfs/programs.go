@@ -54,7 +54,11 @@ func (r recipe) buildPrograms(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	records := []cpio.Record{cpio.Directory("bin", 0o755), cpio.Symlink("init", "bin/"+initProgram)}
+	records := []cpio.Record{
+		cpio.Directory("bin", 0o755),
+		cpio.Symlink("init", "bin/"+initProgram),
+		cpio.Symlink("bin/cpuset_release_agent", "container_release_agent"), // the name that mounts of type cpuset set by themselves
+	}
 	for _, entry := range built {
 		record, err := program("bin/"+entry.Name(), filepath.Join(bin, entry.Name()))
 		if err != nil {

@@ -1,21 +1,14 @@
 package containerfs
 
 import (
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
-)
-
-// The files that every container has, and release_agent, which only a root has.
-const (
-	fileTasks           = "tasks"
-	fileProcs           = "procs"
-	fileNotifyOnRelease = "notify_on_release"
-	fileReleaseAgent    = "release_agent"
 )
 
 // Container is one container of a hierarchy, by its path. A value does not keep its container alive.
@@ -26,37 +19,50 @@ type Container struct {
 	Path string
 }
 
-// ByDir returns the container that the directory dir is.
+// ByDir returns the container that the directory dir is, or would be: it need not exist.
 func ByDir(dir string) (Container, error) {
-	dir, err := filepath.Abs(dir)
+	abs, err := filepath.Abs(dir)
+	if err == nil {
+		abs, err = resolve(abs)
+	}
 	if err != nil {
-		return Container{}, err
+		return Container{}, fail("find", dir, cause(err))
 	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return Container{}, err
+	return inMount(abs)
+}
+
+// resolve follows the symbolic links in an absolute path, as far as there is something.
+func resolve(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) || path == "/" {
+		return real, err
 	}
+	parent, err := resolve(filepath.Dir(path))
+	return filepath.Join(parent, filepath.Base(path)), err
+}
+
+// inMount returns the container that a directory is, whose path has no symbolic link in it.
+func inMount(dir string) (Container, error) {
 	points, err := MountPoints()
 	if err != nil {
 		return Container{}, err
 	}
-	best := Container{}
-	for _, p := range points {
-		rel, err := filepath.Rel(p.Dir, dir)
-		if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-			continue
-		}
-		if len(p.Dir) > len(best.Hierarchy.Dir) {
-			best = Hierarchy{Dir: p.Dir}.Container(rel)
+	var best *MountPoint
+	rel := ""
+	for _, p := range slices.Backward(points) { // of several mounts at a place the last one is seen
+		r, err := filepath.Rel(p.Dir, dir)
+		if err == nil && filepath.IsLocal(r) && (best == nil || len(p.Dir) > len(best.Dir)) {
+			best, rel = &p, r
 		}
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return Container{}, &os.PathError{Op: "statfs", Path: dir, Err: err}
+	if best == nil || !isContainerFS(best.Dir) {
+		e := fail("use", dir, ErrNotMounted)
+		if len(points) > 0 {
+			e.Reason = errors.New("it is not a container, but outside of all hierarchies")
+		}
+		return Container{}, e
 	}
-	if st.Type != Magic || best.Path == "" {
-		return Container{}, fmt.Errorf("%s is not a container: give a directory below a mounted hierarchy", dir)
-	}
-	return best, nil
+	return best.container(rel), nil
 }
 
 // Dir returns the container's directory.
@@ -68,23 +74,93 @@ func (c Container) File(name string) string { return filepath.Join(c.Dir(), name
 // Name returns the last element of the path, "/" for the root.
 func (c Container) Name() string { return filepath.Base(c.Path) }
 
+// IsRoot tells whether c is the top of its hierarchy.
+func (c Container) IsRoot() bool { return c.Path == "/" }
+
 // Child returns the container called name in c. It need not exist yet.
 func (c Container) Child(name string) Container { return c.Hierarchy.Container(c.Path + "/" + name) }
 
-// Create makes the container. Its parent must exist.
-func (c Container) Create() error { return os.Mkdir(c.Dir(), 0o755) }
+// Parent returns the container that c is in; the root is its own.
+func (c Container) Parent() Container {
+	return Container{Hierarchy: c.Hierarchy, Path: filepath.Dir(c.Path)}
+}
 
-// Remove removes the container: EBUSY while it has tasks or children, or while the kernel holds its state.
-func (c Container) Remove() error {
-	if err := unix.Rmdir(c.Dir()); err != nil {
-		return &os.PathError{Op: "rmdir", Path: c.Dir(), Err: err}
+// Create makes the container. Its parent must exist.
+func (c Container) Create() error {
+	parent, err := c.openParent()
+	if err == nil {
+		defer parent.Close()
+		err = unix.Mkdirat(int(parent.Fd()), c.Name(), 0o755)
+	}
+	if err != nil {
+		return fail("make", c.Dir(), err).because(c.whyNotCreated(err))
 	}
 	return nil
 }
 
+// CreateAll makes the container and those above it that do not exist.
+func (c Container) CreateAll() error {
+	err := c.Create()
+	if errors.Is(err, os.ErrNotExist) && !c.Parent().IsRoot() {
+		if err := c.Parent().CreateAll(); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		err = c.Create()
+	}
+	return err
+}
+
+// Remove removes the container: ErrBusy while it has tasks or children, or while the kernel holds its state.
+func (c Container) Remove() error {
+	if c.IsRoot() {
+		return fail("remove", c.Dir(), unix.EBUSY).because(&Busy{Root: true})
+	}
+	parent, err := c.openParent()
+	if err == nil {
+		defer parent.Close()
+		err = unix.Unlinkat(int(parent.Fd()), c.Name(), unix.AT_REMOVEDIR)
+	}
+	if err != nil {
+		return fail("remove", c.Dir(), err).because(c.whyNotRemoved(err))
+	}
+	return nil
+}
+
+// Rename gives the container another name in the same place, and returns it under that name.
+func (c Container) Rename(name string) (Container, error) {
+	renamed := c.Parent().Child(name)
+	err := error(ErrEscapes)
+	if !c.IsRoot() && name == renamed.Name() && name != "" && !strings.Contains(name, "/") {
+		err = c.renameTo(name)
+	}
+	if err != nil {
+		return c, fail("rename", c.Dir(), err).because(c.whyNotRenamed(name, err))
+	}
+	return renamed, nil
+}
+
+func (c Container) renameTo(name string) error {
+	parent, err := c.openParent()
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	fd := int(parent.Fd())
+	return unix.Renameat(fd, c.Name(), fd, name)
+}
+
+// Exists tells whether there is such a container.
+func (c Container) Exists() bool {
+	d, err := c.openDir()
+	if err == nil {
+		d.Close()
+	}
+	return err == nil
+}
+
 // Children returns the containers directly below c, by name.
 func (c Container) Children() ([]Container, error) {
-	entries, err := os.ReadDir(c.Dir())
+	entries, err := c.entries()
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +173,38 @@ func (c Container) Children() ([]Container, error) {
 	return children, nil
 }
 
-// Walk calls visit for c and then for every container below it, parents first. It stops at the first error,
-// and returns it.
+// entries lists the container's directory, by name.
+func (c Container) entries() ([]os.DirEntry, error) {
+	dir, err := c.openDir()
+	if err != nil {
+		return nil, fail("list", c.Dir(), err).because(c.whyMissing(err))
+	}
+	defer dir.Close()
+	entries, err := dir.ReadDir(-1)
+	if err != nil {
+		return nil, fail("list", c.Dir(), cause(err))
+	}
+	slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
+}
+
+// Files returns the names of the files in the container.
+func (c Container) Files() ([]string, error) {
+	entries, err := c.entries()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// Walk calls visit for c and then for every container below it, parents first. It stops at the first error, and returns it.
+// What is removed below c during the walk is left out; so visit may return the error of a container that has gone, too.
 func (c Container) Walk(visit func(Container) error) error {
 	if err := visit(c); err != nil {
 		return err
@@ -108,96 +214,12 @@ func (c Container) Walk(visit func(Container) error) error {
 		return err
 	}
 	for _, child := range children {
-		if err := child.Walk(visit); err != nil {
+		if err := child.Walk(visit); err != nil && !vanished(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// Tasks returns the ids of the threads in the container, ascending, as the caller's pid namespace numbers them.
-func (c Container) Tasks() ([]int, error) { return c.readIDs(fileTasks) }
-
-// Procs returns the ids of the processes with at least one thread in the container, ascending.
-func (c Container) Procs() ([]int, error) { return c.readIDs(fileProcs) }
-
-// Attach moves the thread tid into the container; 0 is the calling thread, so that a caller who means itself
-// locks its goroutine to the thread first.
-func (c Container) Attach(tid int) error { return c.writeInt(fileTasks, tid) }
-
-// AttachProc moves all threads of the process tgid into the container, in one step; 0 is the calling process.
-func (c Container) AttachProc(tgid int) error { return c.writeInt(fileProcs, tgid) }
-
-// NotifyOnRelease tells whether the release agent is run when the container is released.
-func (c Container) NotifyOnRelease() (bool, error) {
-	n, err := c.ReadUint(fileNotifyOnRelease)
-	return n != 0, err
-}
-
-// SetNotifyOnRelease says whether the release agent is run when the container is released. Containers made
-// below c from then on start with the same.
-func (c Container) SetNotifyOnRelease(on bool) error {
-	if on {
-		return c.writeInt(fileNotifyOnRelease, 1)
-	}
-	return c.writeInt(fileNotifyOnRelease, 0)
-}
-
-// ReadString returns the content of a file of the container without the newline at its end.
-func (c Container) ReadString(name string) (string, error) {
-	text, err := os.ReadFile(c.File(name))
-	return strings.TrimSuffix(string(text), "\n"), err
-}
-
-// ReadUint returns the number in a file of the container.
-func (c Container) ReadUint(name string) (uint64, error) {
-	text, err := c.ReadString(name)
-	if err != nil {
-		return 0, err
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", c.File(name), err)
-	}
-	return n, nil
-}
-
-// Write writes text to a file of the container in one write(2), as the kernel wants it.
-func (c Container) Write(name, text string) error {
-	f, err := os.OpenFile(c.File(name), os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = f.WriteString(text)
-	return err
-}
-
-func (c Container) writeInt(name string, n int) error {
-	return c.Write(name, strconv.Itoa(n)+"\n")
-}
-
-func (c Container) readIDs(name string) ([]int, error) {
-	text, err := os.ReadFile(c.File(name))
-	if err != nil {
-		return nil, err
-	}
-	ids, err := parseIDs(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.File(name), err)
-	}
-	return ids, nil
-}
-
-// parseIDs parses a listing: one number a line.
-func parseIDs(text string) ([]int, error) {
-	var ids []int
-	for line := range strings.Lines(text) {
-		id, err := strconv.Atoi(strings.TrimSuffix(line, "\n"))
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
+// vanished tells an error that only says that a container is there no more.
+func vanished(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrGone) }

@@ -1,22 +1,25 @@
 package containerfs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
 // Membership is the container that a task has in one hierarchy: a line of /proc/PID/container.
 type Membership struct {
 	// Subsystems names the hierarchy's subsystems, where it has any.
-	Subsystems []string
+	Subsystems []string `json:"subsystems"`
 	// Name is the hierarchy's name, told only where it has no subsystem.
-	Name string
+	Name string `json:"name"`
 	// Path is the container's path in the hierarchy. A container that was removed while the task was dying in
 	// it keeps its last path.
-	Path string
+	Path string `json:"path"`
 	// Deleted tells whether the container has been removed.
-	Deleted bool
+	Deleted bool `json:"deleted"`
 }
 
 // deleted is what the kernel puts after the path of a removed container.
@@ -35,13 +38,41 @@ func MembershipOfThread(pid, tid int) ([]Membership, error) {
 func readMembership(path string) ([]Membership, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, whyNoMembership(path, cause(err))
 	}
 	m, err := parseMembership(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fail("parse", path, err)
 	}
 	return m, nil
+}
+
+// whyNoMembership is the error of a task whose containers cannot be read: it is not there, or the kernel has none.
+func whyNoMembership(path string, err error) error {
+	e := fail("read", path, err)
+	switch {
+	case !Supported():
+		e.Kind = ErrNoContainers
+	case errors.Is(err, fs.ErrNotExist):
+		e.Kind = ErrNoTask
+	}
+	return e
+}
+
+// Hierarchy returns the words that name the membership's hierarchy: its subsystems with commas between, or "name=" and its name.
+func (m Membership) Hierarchy() string {
+	if len(m.Subsystems) == 0 {
+		return "name=" + m.Name
+	}
+	return strings.Join(m.Subsystems, ",")
+}
+
+// of tells whether the membership is in the hierarchy with these options.
+func (m Membership) of(o Options) bool {
+	if len(m.Subsystems) == 0 {
+		return len(o.Subsystems) == 0 && m.Name == o.Name
+	}
+	return slices.Equal(m.Subsystems, o.Subsystems)
 }
 
 // parseMembership parses the text of /proc/PID/container.

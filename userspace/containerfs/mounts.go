@@ -1,72 +1,87 @@
 package containerfs
 
 import (
+	"errors"
+	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/moby/sys/mountinfo"
 )
 
-// MountPoint is a place where a hierarchy is mounted, as /proc/mounts tells it.
+// MountPoint is a place where a hierarchy is mounted, as /proc/self/mountinfo tells it.
 type MountPoint struct {
 	// Source is the free text that was given when it was mounted.
 	Source string
 	// Dir is the directory.
 	Dir string
+	// Root is the container that is mounted there: "/", or that of a bind mount of a part.
+	Root string
 	// Options is what the hierarchy is made of. A hierarchy of all subsystems names each of them here.
 	Options Options
-	// Flags are the options that belong to every filesystem, such as rw.
+	// Flags are the options that belong to every mount, such as rw.
 	Flags []string
 }
 
+// cpusetType is the filesystem's other name: what version 2.6 had under it is a hierarchy of cpusets.
+const cpusetType = "cpuset"
+
 // MountPoints returns the hierarchies mounted in the caller's mount namespace, in the order of their mounting.
 func MountPoints() ([]MountPoint, error) {
-	text, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return nil, err
+	const path = "/proc/self/mountinfo"
+	if !Supported() {
+		return nil, fail("look for hierarchies in", path, ErrNoContainers)
 	}
-	return parseMounts(string(text)), nil
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fail("open", path, cause(err))
+	}
+	defer f.Close()
+	points, err := parseMounts(f)
+	if err != nil {
+		return nil, fail("parse", path, err)
+	}
+	return points, nil
 }
 
-// parseMounts picks the container filesystems out of the text of /proc/mounts.
-func parseMounts(text string) []MountPoint {
+// Supported tells whether the kernel has process containers.
+func Supported() bool {
+	_, err := os.Stat(statusPath)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// parseMounts picks the container filesystems out of the text of /proc/self/mountinfo.
+func parseMounts(text io.Reader) ([]MountPoint, error) {
+	mounts, err := mountinfo.GetMountsFromReader(text, func(m *mountinfo.Info) (skip, stop bool) {
+		return m.FSType != Type && m.FSType != cpusetType, false
+	})
 	var points []MountPoint
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 4 || fields[2] != Type {
-			continue
-		}
-		p := MountPoint{Source: unescape(fields[0]), Dir: unescape(fields[1])}
-		for word := range strings.SplitSeq(fields[3], ",") {
-			p.addOption(unescape(word))
+	for _, m := range mounts {
+		p := MountPoint{Source: m.Source, Dir: m.Mountpoint, Root: m.Root, Flags: strings.Split(m.Options, ",")}
+		for word := range strings.SplitSeq(m.VFSOptions, ",") {
+			p.Options.add(unescape(word))
 		}
 		p.Options.None = len(p.Options.Subsystems) == 0
 		points = append(points, p)
 	}
-	return points
+	return points, err
 }
 
-func (p *MountPoint) addOption(word string) {
-	key, value, hasValue := strings.Cut(word, "=")
-	switch {
-	case key == "name" && hasValue:
-		p.Options.Name = value
-	case key == "release_agent" && hasValue:
-		p.Options.ReleaseAgent = value
-	case word == "noprefix":
-		p.Options.NoPrefix = true
-	case word == "none":
-		// Follows from there being no subsystem.
-	case vfsFlags[word]:
-		p.Flags = append(p.Flags, word)
-	default:
-		p.Options.Subsystems = append(p.Options.Subsystems, word)
+// container returns the container at rel below the mount point. Its hierarchy is the mount point itself: where a part is mounted
+// that part is all that can be reached.
+func (p MountPoint) container(rel string) Container { return Hierarchy{Dir: p.Dir}.Container(rel) }
+
+// Reach returns the container at path, relative to the hierarchy's own root as the kernel tells it in /proc and to release agents.
+// Where only a part is mounted, what is not in that part cannot be reached.
+func (p MountPoint) Reach(path string) (Container, error) {
+	rel, err := filepath.Rel(p.Root, path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return Container{}, fail("reach "+path+" in", p.Dir, ErrEscapes)
 	}
-}
-
-// vfsFlags are the words that the kernel itself may put before a filesystem's own options.
-var vfsFlags = map[string]bool{
-	"rw": true, "ro": true, "sync": true, "dirsync": true, "mand": true, "lazytime": true, "nosuid": true, "nodev": true,
-	"noexec": true, "noatime": true, "nodiratime": true, "relatime": true, "nosymfollow": true,
+	return p.container(rel), nil
 }
 
 // unescape turns the \ooo that the kernel writes for blanks, backslashes and separators back into the byte.

@@ -2,6 +2,7 @@ package containerfs
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -14,10 +15,14 @@ func TestOptionsString(t *testing.T) {
 		{Options{Subsystems: []string{"a", "b"}}, "a,b"},
 		{Options{None: true, Name: "jobs"}, "none,name=jobs"},
 		{Options{Name: "x", NoPrefix: true, ReleaseAgent: "/bin/x"}, "all,name=x,noprefix,release_agent=/bin/x"},
+		{Options{Subsystems: []string{"cpuset"}, NoPrefix: true, NoCloneChildren: true}, "cpuset,noprefix,clone_children=0"},
 	}
 	for _, tt := range tests {
 		if got := tt.options.String(); got != tt.want {
 			t.Errorf("%+v: got %q, want %q", tt.options, got, tt.want)
+		}
+		if got := ParseOptions(tt.want); !reflect.DeepEqual(got, tt.options) {
+			t.Errorf("%q: parsed to %+v, want %+v", tt.want, got, tt.options)
 		}
 	}
 }
@@ -42,17 +47,22 @@ func TestParseIDs(t *testing.T) {
 }
 
 func TestParseMounts(t *testing.T) {
-	text := "rootfs / rootfs rw 0 0\n" +
-		`my\040jobs /mnt/a\040b container rw,relatime,name=jobs,release_agent=/bin/x\054y\134z 0 0` + "\n" +
-		"all /dev/container container rw,nosuid,debug_a,debug_b,noprefix 0 0\n"
+	text := "21 1 0:19 / / rw - rootfs rootfs rw\n" +
+		`30 21 0:25 / /mnt/a\040b rw,relatime shared:7 - container my\040jobs rw,none,name=jobs,release_agent=/bin/x\054y\134z` + "\n" +
+		"31 21 0:26 / /dev/container rw,nosuid - container all rw,debug_a,debug_b,noprefix\n" +
+		"32 21 0:26 /a/b /srv/part ro - container all rw,debug_a,debug_b,noprefix\n" +
+		"33 21 0:27 / /dev/cpuset rw - cpuset none rw,cpuset,noprefix\n"
+	pair := Options{Subsystems: []string{"debug_a", "debug_b"}, NoPrefix: true}
 	want := []MountPoint{
-		{Source: "my jobs", Dir: "/mnt/a b", Flags: []string{"rw", "relatime"},
+		{Source: "my jobs", Dir: "/mnt/a b", Root: "/", Flags: []string{"rw", "relatime"},
 			Options: Options{None: true, Name: "jobs", ReleaseAgent: `/bin/x,y\z`}},
-		{Source: "all", Dir: "/dev/container", Flags: []string{"rw", "nosuid"},
-			Options: Options{Subsystems: []string{"debug_a", "debug_b"}, NoPrefix: true}},
+		{Source: "all", Dir: "/dev/container", Root: "/", Flags: []string{"rw", "nosuid"}, Options: pair},
+		{Source: "all", Dir: "/srv/part", Root: "/a/b", Flags: []string{"ro"}, Options: pair},
+		{Source: "none", Dir: "/dev/cpuset", Root: "/", Flags: []string{"rw"}, Options: Options{Subsystems: []string{"cpuset"}, NoPrefix: true}},
 	}
-	if got := parseMounts(text); !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %+v\nwant %+v", got, want)
+	got, err := parseMounts(strings.NewReader(text))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 	}
 }
 
@@ -129,6 +139,8 @@ func TestContainerPaths(t *testing.T) {
 		{h.Root().Child("a"), "/a", "/mnt/a"},
 		{h.Container("a/b/"), "/a/b", "/mnt/a/b"},
 		{h.Container("/a").Child("c"), "/a/c", "/mnt/a/c"},
+		{h.Container("/a/../b"), "/b", "/mnt/b"},
+		{h.Container("/a/.."), "/", "/mnt"},
 	}
 	for _, tt := range tests {
 		if tt.c.Path != tt.path || tt.c.Dir() != tt.dir {

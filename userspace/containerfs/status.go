@@ -1,56 +1,74 @@
 package containerfs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Status is what /proc/containers tells.
 type Status struct {
-	Hierarchies []HierarchyStatus
-	Subsystems  []SubsystemStatus
+	Hierarchies []HierarchyStatus `json:"hierarchies"`
+	Subsystems  []SubsystemStatus `json:"subsystems"`
 }
 
 // HierarchyStatus is one active hierarchy, mounted or not.
 type HierarchyStatus struct {
 	// ID is the hierarchy's number.
-	ID int
+	ID int `json:"id"`
 	// Containers counts its containers, the root included.
-	Containers int
+	Containers int `json:"containers"`
 	// Tasks counts the tasks in all of its containers.
-	Tasks int
+	Tasks int `json:"tasks"`
 	// Subsystems names those that are bound to it.
-	Subsystems []string
+	Subsystems []string `json:"subsystems"`
 	// Name is its name, empty where it has none.
-	Name string
+	Name string `json:"name"`
 }
 
 // SubsystemStatus is one registered subsystem.
 type SubsystemStatus struct {
-	ID   int
-	Name string
+	ID   int    `json:"id"`
+	Name string `json:"name"`
 	// Hierarchy is the number of the hierarchy that the subsystem is bound to, 0 for none.
-	Hierarchy int
+	Hierarchy int `json:"hierarchy"`
 	// Containers counts the containers of that hierarchy.
-	Containers int
+	Containers int `json:"containers"`
 	// Active tells whether the subsystem is completely registered.
-	Active bool
+	Active bool `json:"active"`
 }
+
+// statusPath is there where the kernel has containers.
+const statusPath = "/proc/containers"
 
 // ReadStatus reads /proc/containers.
 func ReadStatus() (Status, error) {
-	const path = "/proc/containers"
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(statusPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Status{}, &Error{Op: "read", Path: statusPath, Kind: ErrNoContainers, Err: unix.ENOENT}
+	}
 	if err != nil {
-		return Status{}, err
+		return Status{}, fail("read", statusPath, cause(err))
 	}
 	s, err := parseStatus(string(text))
 	if err != nil {
-		return Status{}, fmt.Errorf("%s: %w", path, err)
+		return Status{}, fail("parse", statusPath, err)
 	}
 	return s, nil
+}
+
+// names returns the names of the subsystems.
+func (s Status) names() []string {
+	var names []string
+	for _, subsystem := range s.Subsystems {
+		names = append(names, subsystem.Name)
+	}
+	return names
 }
 
 // parseStatus parses the text of /proc/containers: two headed parts of lines "ID: KEY=VALUE...".

@@ -3,8 +3,10 @@
 package guesttest
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
@@ -285,7 +287,7 @@ func TestCpuacctLoad(t *testing.T) {
 	for _, text := range []string{"99", "3600001", "0", "-1", "x"} {
 		wantError(t, root.Write("cpuacct.load_interval_ms", text), unix.EINVAL, "write %q to load_interval_ms", text)
 	}
-	if _, err := a.ReadUint("cpuacct.load_interval_ms"); !os.IsNotExist(err) {
+	if _, err := a.ReadUint("cpuacct.load_interval_ms"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("load_interval_ms outside of the root: %v", err)
 	}
 	// A long interval, begun now, holds all that follows.

@@ -3,13 +3,10 @@
 package guesttest
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"gpc/userspace/containerfs"
 )
@@ -65,42 +62,4 @@ func TestProgramRmdir(t *testing.T) {
 	if out, err := run(t, "/bin/rmdir", h.Container("/a/b").Dir(), h.Container("/a").Dir()); err != nil {
 		t.Errorf("rmdir: %v, said %q", err, out)
 	}
-}
-
-func TestProgramGpc(t *testing.T) {
-	begin(t)
-	h := mount(t, named("gpc"))
-	pid := sleeper(t)
-	jobs, pidText := h.Container("/jobs").Dir(), fmt.Sprint(pid)
-	steps := []struct {
-		args []string
-		says string // in the output; of what fails, in the error
-		ok   bool
-	}{
-		{[]string{"list"}, h.Dir, true},
-		{[]string{"create", "--notify", jobs, jobs + "/night"}, "", true},
-		{[]string{"create", jobs}, "exists", false},
-		{[]string{"create", "/tmp/elsewhere"}, "is not a container", false},
-		{[]string{"attach", jobs, pidText}, "", true},
-		{[]string{"attach", jobs, "x"}, "not a process id", false},
-		{[]string{"attach", jobs, "4194305"}, "no such process", false},
-		{[]string{"where", pidText}, "/jobs", true},
-		{[]string{"ps", jobs}, pidText, true},
-		{[]string{"tree", h.Dir}, "  jobs (1)\n    night (0)\n", true},
-		{[]string{"show", jobs}, "notify_on_release: 1\n", true},
-		{[]string{"exec", jobs + "/night", "/bin/gpc", "where"}, "/jobs/night", true},
-		{[]string{"exec", jobs, "/no/such/program"}, "no such file", false},
-		{[]string{"remove", jobs}, "busy", false},
-		{[]string{"attach", "--thread", h.Dir, pidText}, "", true},
-		{[]string{"remove", jobs + "/night", jobs}, "", true},
-		{[]string{"show", jobs}, "no such file", false},
-		{[]string{"frobnicate"}, "unknown command", false},
-	}
-	for _, s := range steps {
-		out, err := run(t, "/bin/gpc", s.args...)
-		if (err == nil) != s.ok || !strings.Contains(out, s.says) {
-			t.Errorf("gpc %q: %v, said %q; want success %v and %q", s.args, err, out, s.ok, s.says)
-		}
-	}
-	must(t, unix.Kill(pid, 0))
 }

@@ -1,5 +1,6 @@
 // Container_release_agent removes a container that has been released. The kernel runs it, where it is set as a hierarchy's release
-// agent, with the container's path relative to the hierarchy's root as its one argument.
+// agent, with the container's path relative to the hierarchy's root as its one argument. /sbin/cpuset_release_agent, which the
+// filesystem type cpuset sets by itself, is this program under another name.
 //
 // The kernel does not say which hierarchy that is. The agent looks for the path in every mounted hierarchy that has this program as
 // its agent, and removes it where it asks for notification; a container that is in use is left alone by rmdir(2) itself.
@@ -63,7 +64,10 @@ func release(agent, path string, log io.Writer) error {
 			continue
 		}
 		asked = true
-		c := containerfs.Hierarchy{Dir: p.Dir}.Container(path)
+		c, err := p.Reach(path)
+		if err != nil {
+			continue // another mount of the hierarchy has it
+		}
 		removed, err := removeReleased(c)
 		if removed {
 			fmt.Fprintf(log, "container_release_agent: removed %s\n", c.Dir())
@@ -79,7 +83,7 @@ func release(agent, path string, log io.Writer) error {
 // removeReleased removes c if it asks for notification and is not in use. That it is gone already, or is in use again, is no error.
 func removeReleased(c containerfs.Container) (removed bool, err error) {
 	notify, err := c.NotifyOnRelease()
-	if err == nil && notify && c.Path != "/" {
+	if err == nil && notify && !c.IsRoot() {
 		err = c.Remove()
 		removed = err == nil
 	}
