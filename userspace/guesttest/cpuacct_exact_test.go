@@ -303,39 +303,6 @@ func TestCpuacctEndIsCharged(t *testing.T) {
 	}
 }
 
-// What kind of time it was is known also of tasks that end before it amounts to anything.
-func TestCpuacctKindOfShortLives(t *testing.T) {
-	if runtime.GOARCH != "ppc64" {
-		t.Skip("where kinds are sampled nobody knows them of short lives")
-	}
-	begin(t)
-	h := mount(t, bound("cpuacct"))
-	a := mkdir(t, h.Root(), "a")
-	var user time.Duration
-	onThread(t, func(int) {
-		if err := a.Attach(0); err != nil {
-			t.Error(err)
-			return
-		}
-		for user < 100*time.Millisecond {
-			pid, err := bare.Fork(bare.Works)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			var used unix.Rusage
-			if _, err := unix.Wait4(pid, nil, unix.WALL, &used); err != nil {
-				t.Error(err)
-				return
-			}
-			user += time.Duration(used.Utime.Nano())
-		}
-	})
-	if stat := fields(t, a, "stat"); ticks(stat["user"]) < user/2 {
-		t.Errorf("stat of tasks that have used %v of user time is %v", user, stat)
-	}
-}
-
 // A reset is of one moment for all files, whatever runs meanwhile.
 func TestCpuacctResetWhileBusy(t *testing.T) {
 	begin(t)

@@ -20,14 +20,13 @@ const (
 	Clones               // stops, and each time when it is continued makes a thread, which sleeps; only for Fork
 	Spins                // computes until it is killed; only for Fork
 	Calls                // makes system calls until it is killed; only for Fork
-	Works                // computes for less than a millisecond and exits; only for Fork
 	Naps                 // computes for less than a tick of the kernel's clock, sleeps past the tick, and so on; only for Fork
 )
 
 // nap is how long Naps sleeps at a time.
 var nap = syscall.Timespec{Nsec: 1_000_000}
 
-// littleWork is how much Naps computes in between, and Works in all.
+// littleWork is how much Naps computes in between.
 const littleWork = 20_000
 
 // Fork makes a process with a copy of the caller's memory, and returns its id. It starts in the containers of the calling thread, as
@@ -54,10 +53,6 @@ func Fork(what What) (int, error) {
 		syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	}
 	for what == Spins {
-	}
-	if what == Works {
-		for range littleWork {
-		}
 	}
 	for what == Calls {
 		syscall.RawSyscall(syscall.SYS_GETPPID, 0, 0, 0)
