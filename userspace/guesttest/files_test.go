@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,10 +22,13 @@ func TestFileModes(t *testing.T) {
 	begin(t)
 	h := mount(t, named("modes"))
 	a := mkdir(t, h.Root(), "a")
-	common := map[string]os.FileMode{"tasks": 0o644, "procs": 0o644, "notify_on_release": 0o644, "clone_children": 0o644}
-	wantFiles(t, a, common)
-	common["release_agent"] = 0o644
-	wantFiles(t, h.Root(), common)
+	root := map[string]os.FileMode{"tasks": 0o644, "procs": 0o644, "notify_on_release": 0o644, "clone_children": 0o644,
+		"max_descendants": 0o644}
+	below := maps.Clone(root)
+	maps.Copy(below, map[string]os.FileMode{"events": 0o444, "auto_delete": 0o644, "kill": 0o200})
+	root["release_agent"] = 0o644
+	wantFiles(t, a, below)
+	wantFiles(t, h.Root(), root)
 }
 
 // wantFiles fails the test unless the container has exactly these files, with these modes, owned by root.
@@ -55,7 +59,8 @@ func wantFiles(t testing.TB, c containerfs.Container, want map[string]os.FileMod
 func TestFilesOfNewContainer(t *testing.T) {
 	begin(t)
 	a := mkdir(t, mount(t, named("new")).Root(), "a")
-	for name, want := range map[string]string{"tasks": "", "procs": "", "notify_on_release": "0\n", "clone_children": "1\n"} {
+	for name, want := range map[string]string{"tasks": "", "procs": "", "notify_on_release": "0\n", "clone_children": "1\n",
+		"events": "populated 0\n", "max_descendants": "max\n", "auto_delete": "0\n"} {
 		if text := string(got(os.ReadFile(a.File(name)))(t)); text != want {
 			t.Errorf("%s: got %q, want %q", name, text, want)
 		}
@@ -98,6 +103,18 @@ func TestWriteNonsense(t *testing.T) {
 		{"notify_on_release", "1 1", unix.EINVAL},
 		{"notify_on_release", long, unix.E2BIG},
 		{"notify_on_release", strings.Repeat("0", 5000), unix.E2BIG},
+		{"auto_delete", "2", unix.EINVAL},
+		{"auto_delete", "-1", unix.EINVAL},
+		{"auto_delete", "on", unix.EINVAL},
+		{"auto_delete", long, unix.E2BIG},
+		{"max_descendants", long, unix.E2BIG},
+		{"kill", "0", unix.EINVAL},
+		{"kill", "2", unix.EINVAL},
+		{"kill", "-1", unix.EINVAL},
+		{"kill", "x", unix.EINVAL},
+		{"kill", "\n", unix.EINVAL},
+		{"kill", "1\x00", unix.EINVAL},
+		{"kill", long, unix.E2BIG},
 		{"release_agent", "/" + strings.Repeat("x", 4095), unix.E2BIG},
 		{"release_agent", "/" + strings.Repeat("x", 9000), unix.E2BIG},
 		{"release_agent", "/" + strings.Repeat("x", 4094), 0},
@@ -337,7 +354,7 @@ func TestRemovedUnderOpenFile(t *testing.T) {
 		file *os.File
 	}
 	var files []open
-	for _, name := range []string{"tasks", "procs", "notify_on_release", "clone_children"} {
+	for _, name := range []string{"tasks", "procs", "notify_on_release", "clone_children", "max_descendants", "auto_delete"} {
 		f := got(os.OpenFile(a.File(name), os.O_RDWR, 0))(t)
 		defer f.Close()
 		files = append(files, open{name, f})

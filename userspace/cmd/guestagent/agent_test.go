@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,15 +29,16 @@ func TestLockdepOff(t *testing.T) {
 	}
 }
 
-func TestHasSubsystem(t *testing.T) {
-	for containers, want := range map[string]bool{
-		"Hierarchies:\nSubsystems:\n": false,
-		"Hierarchies:\n1: containers=1 tasks=9 subsystems= name=a\nSubsystems:\n":                        false,
-		"Hierarchies:\nSubsystems:\n0: name=debug_a hierarchy=0 containers=1 active=1\n":                 true,
-		"Hierarchies:\n1: containers=1\nSubsystems:\n0: name=cpuset hierarchy=1 containers=1 active=1\n": true,
+func TestRegistered(t *testing.T) {
+	for containers, want := range map[string][]string{
+		"Hierarchies:\nSubsystems:\n": nil,
+		"Hierarchies:\n1: containers=1 tasks=9 subsystems= name=a\nSubsystems:\n":        nil,
+		"Hierarchies:\nSubsystems:\n0: name=debug_a hierarchy=0 containers=1 active=1\n": {"debug_a"},
+		"Hierarchies:\n1: containers=1\nSubsystems:\n0: name=cpuset hierarchy=1 containers=1 active=1\n" +
+			"1: name=ns hierarchy=0 containers=1 active=1\n": {"cpuset", "ns"},
 	} {
-		if got := hasSubsystem(containers); got != want {
-			t.Errorf("%q: %v, want %v", containers, got, want)
+		if got := registered(containers); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", containers, got, want)
 		}
 	}
 }

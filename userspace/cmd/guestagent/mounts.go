@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -57,7 +58,8 @@ func mount(dir, fstype, data string) error {
 }
 
 // mountContainers mounts the hierarchy that a shell user finds, if the kernel has containers at all: with every
-// subsystem, or with none and a name where none is registered.
+// subsystem but ns, in whose hierarchies a shell that has entered a container cannot leave it by itself, or with none and a
+// name where none is left.
 func mountContainers() error {
 	filesystems, err := os.ReadFile("/proc/filesystems")
 	if err != nil {
@@ -69,12 +71,13 @@ func mountContainers() error {
 	if err := os.Mkdir(containerDir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	name, options := "all", "all"
-	subsystems, err := os.ReadFile("/proc/containers")
+	status, err := os.ReadFile("/proc/containers")
 	if err != nil {
 		return err
 	}
-	if !hasSubsystem(string(subsystems)) {
+	subsystems := slices.DeleteFunc(registered(string(status)), func(name string) bool { return name == "ns" })
+	name, options := "all", strings.Join(subsystems, ",")
+	if options == "" {
 		name, options = "shell", "none,name=shell"
 	}
 	if err := unix.Mount(name, containerDir, "container", 0, options); err != nil {
@@ -83,8 +86,16 @@ func mountContainers() error {
 	return nil
 }
 
-// hasSubsystem reports whether /proc/containers, whose content is given, lists a subsystem: they follow their heading, a line each.
-func hasSubsystem(containers string) bool {
+// registered returns the names of the subsystems that /proc/containers, whose content is given, lists: they follow their heading, as
+// in "0: name=cpuacct hierarchy=0 containers=1 active=1".
+func registered(containers string) []string {
+	var names []string
 	_, subsystems, _ := strings.Cut(containers, "Subsystems:\n")
-	return strings.TrimSpace(subsystems) != ""
+	for line := range strings.Lines(subsystems) {
+		if _, rest, ok := strings.Cut(line, " name="); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			names = append(names, name)
+		}
+	}
+	return names
 }

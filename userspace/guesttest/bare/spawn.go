@@ -19,9 +19,21 @@ func Spawn(what What) (int, error) {
 // SpawnThreads makes a process as Spawn does, which sleeps with that many threads beside its first one. They appear shortly after.
 func SpawnThreads(threads int) (int, error) { return spawn(threads) }
 
+// SpawnNew is Spawn with further flags, CLONE_NEW...: the process has namespaces of its own.
+func SpawnNew(flags uintptr, what What) (int, error) {
+	threads := 0
+	if what == Exits {
+		threads = -1
+	}
+	return spawnWith(flags|syscall.CLONE_VM|syscall.CLONE_FILES, threads)
+}
+
 func spawn(threads int) (int, error) {
-	const shared = syscall.CLONE_VM | syscall.CLONE_FS | syscall.CLONE_FILES
-	pid := clone(shared|uintptr(syscall.SIGCHLD), threads)
+	return spawnWith(syscall.CLONE_VM|syscall.CLONE_FS|syscall.CLONE_FILES, threads)
+}
+
+func spawnWith(flags uintptr, threads int) (int, error) {
+	pid := clone(flags|uintptr(syscall.SIGCHLD), threads)
 	if pid < 0 {
 		return 0, os.NewSyscallError("clone", syscall.Errno(-pid))
 	}

@@ -12,6 +12,8 @@
 
 #include <linux/sched.h>
 
+struct container;
+
 #ifdef CONFIG_CONTAINERS
 
 #include <linux/jump_label.h>
@@ -24,7 +26,6 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
-struct container;
 struct containerfs_root;
 struct container_subsys;
 struct pid;
@@ -68,19 +69,29 @@ struct container {
 	/* private: */
 	refcount_t refs;		/* keeps the memory, not the directory */
 	unsigned int depth;		/* 0 for the top; constant */
+	struct kernfs_node *events;	/* the file; NULL in a top and while nobody sees it */
 	struct list_head children;	/* container_mutex; RCU for readers */
 	struct list_head sibling;
+	unsigned int nr_descendants;	/* container_mutex */
+	unsigned int max_descendants;	/* the same; UINT_MAX for no limit */
 
 	spinlock_t lock;		/* for what follows; see internal.h */
 	struct list_head sets;
 	unsigned int busy;
+	unsigned int populated;		/* see events.c */
 	unsigned int nr_children;
+	unsigned int kept;		/* by container_keep() */
 	bool removed;
 	bool notify_on_release;
 	bool clone_children;		/* no lock */
+	bool auto_delete;
 	bool release_pending;
 	bool release_queued;
+	bool agent_starting;
+	bool delete_queued;
+	bool delete_missed;
 	struct llist_node release_node;
+	struct llist_node delete_node;
 	struct rcu_work free_work;
 };
 
@@ -102,6 +113,7 @@ struct container_set {
 	struct list_head iters;
 	/* a container of this set has been removed: nobody may join it */
 	bool dead;
+	bool killing;			/* see kill.c */
 	struct {
 		struct container *container;
 		struct list_head node;	/* on container->sets */
@@ -191,6 +203,12 @@ struct cftype {
  *	one, or the dummy once more (@top->kn is NULL).  At mount it comes
  *	before the first task is counted, at the end after the last has left.
  *	Optional.  Holds container_mutex, may sleep
+ * @may_attach: may the one with the credentials @cred, or the kernel itself where
+ *	that is NULL, move @task to @to?  0, or a negative errno that fails the whole
+ *	move.  Current may have other credentials: it need not be who opened the file.
+ *	Charges nothing, so nothing undoes it: that is for @can_attach.  Called for
+ *	each task that moves, before anything is charged.  Optional.  Holds
+ *	container_mutex, may sleep; see @can_attach on forks
  * @can_attach: may @task move to @to?  0, or a negative errno that fails the
  *	whole move.  A subsystem that counts charges @to here.  Undone by
  *	@cancel_attach.  Holds container_mutex, may sleep.  @task may exit meanwhile,
@@ -235,6 +253,12 @@ struct cftype {
  *	task that exited before the hierarchy began was never counted.  The container
  *	may have been removed since the exit, and @remove been called: @css is
  *	still there, and so are the states above.  Context of @exit
+ * @clone_flags: CLONE_NEW*: a task that makes such a namespace moves into a new child
+ *	of its container, or is born there, in the same step: see clone.c.  One
+ *	subsystem at most can have these
+ * @made_for: @css's container has been made for @task, by @clone_flags or by
+ *	container_clone(), and @task is in it.  Nobody else can have found the container
+ *	yet.  Optional.  May sleep
  * @id: index of the subsystem's state in containers and sets
  * @root: the hierarchy that the subsystem is in, the dummy at first; changes
  *	under container_mutex
@@ -262,6 +286,8 @@ struct container_subsys {
 	int (*populate)(struct container_subsys *ss, struct container *cont);
 	void (*bind)(struct container_subsys *ss, struct container *top);
 
+	int (*may_attach)(struct container_subsys_state *to,
+			  struct task_struct *task, const struct cred *cred);
 	int (*can_attach)(struct container_subsys_state *to,
 			  struct task_struct *task);
 	void (*cancel_attach)(struct container_subsys_state *to,
@@ -283,6 +309,10 @@ struct container_subsys {
 		     struct task_struct *task);
 	void (*reaped)(struct container_subsys_state *css,
 		       struct task_struct *task);
+
+	u64 clone_flags;
+	void (*made_for)(struct container_subsys_state *css,
+			 struct task_struct *task);
 
 	/* set by the framework */
 	unsigned int id;
@@ -411,6 +441,19 @@ static inline struct cftype *seq_cftype(const struct seq_file *m)
 int container_parse_u64(const char *text, u64 *val);
 int container_path(struct container *cont, char *buf, size_t len);
 
+/**
+ * container_populated - is a live task in a container or below it?
+ * @cont: pinned by the caller
+ *
+ * A task that arrives or leaves meanwhile may be seen or not.  Any context.
+ */
+static inline bool container_populated(const struct container *cont)
+{
+	return READ_ONCE(cont->populated);
+}
+
+int container_clone(struct task_struct *task, struct container_subsys *ss);
+
 struct container *container_next_pre(struct container *pos,
 				     struct container *top);
 struct container *container_next_post(struct container *pos,
@@ -498,11 +541,22 @@ extern unsigned long container_fork_hearers;
 extern struct signal_struct *container_moving;
 
 int __container_fork_wait(void);
-int __container_can_fork(struct task_struct *child);
+
+/*
+ * There, too: the child is an idle task, or may want a container of its own.  With
+ * CONTAINER_FORK_ASKED it has got one.
+ */
+#define CONTAINER_FORK_ODD	BIT(30)
+static_assert(CONFIG_MAX_CONTAINER_SUBSYS <= 30);
+
+int __container_can_fork(struct task_struct *child, u64 clone_flags,
+			 struct container **made);
 bool __container_fork_stale(struct task_struct *child);
+void container_fork_again(struct task_struct *child);
 void __container_join(struct task_struct *child);
-void __container_post_fork(struct task_struct *child);
+void __container_post_fork(struct task_struct *child, struct container *made);
 void container_cancel_fork(struct task_struct *child);
+int __container_unshare(unsigned long flags);
 void __container_exit(struct task_struct *task);
 void __container_reaped(struct task_struct *task);
 void container_set_put(struct container_set *set);
@@ -536,26 +590,52 @@ static inline int container_fork_wait(void)
 }
 
 /**
- * container_can_fork - let @child be born where its parent is, or not at all
+ * container_fork_odd - mark a child as one that container_can_fork() has to look at
+ * @child: a child that nobody else knows of yet, between container_fork() and
+ *	container_can_fork(): an idle task, for one
+ */
+static inline void container_fork_odd(struct task_struct *child)
+{
+	child->container_counted = CONTAINER_FORK_ODD;
+}
+
+/**
+ * container_fork_namespaces - tell that a child may have new namespaces
+ * @child: as for container_fork_odd()
+ */
+static inline void container_fork_namespaces(struct task_struct *child)
+{
+	if (static_branch_unlikely(&containers_tracked))
+		container_fork_odd(child);
+}
+
+/**
+ * container_can_fork - let @child be born where its parent is, or in a new container
+ *	below that, or not at all
  * @child: has its pid; not visible yet
+ * @clone_flags: what the fork was asked for
+ * @made: for container_post_fork(), which alone knows whether there is something in it
  *
  * Returns 0, or a negative errno with nothing to undo.  Context: the parent's,
  * may sleep.  Undone by container_cancel_fork().
  */
-static inline int container_can_fork(struct task_struct *child)
+static inline int container_can_fork(struct task_struct *child,
+				     u64 clone_flags, struct container **made)
 {
 	if (static_branch_unlikely(&containers_tracked))
-		return __container_can_fork(child);
+		return __container_can_fork(child, clone_flags, made);
 	return 0;
 }
 
 /**
- * container_fork_stale - has the parent moved since container_can_fork()?
+ * container_fork_stale - has something happened to the parent since
+ *	container_can_fork()?
  * @child: about to become visible
  *
- * If so the caller drops its locks, calls container_cancel_fork() and asks
- * container_can_fork() again.  Context: the siglock of current is held until
- * after container_join().
+ * It may have moved, or its containers are being killed.  If so the caller drops its
+ * locks, calls container_fork_again() and asks container_can_fork() again.
+ * Context: tasklist_lock and the siglock of current are held until after
+ * container_join().
  */
 static inline bool container_fork_stale(struct task_struct *child)
 {
@@ -581,13 +661,32 @@ static inline void container_join(struct task_struct *child)
 /**
  * container_post_fork - tell the subsystems that @child has been born
  * @child: visible, has not run
+ * @made: what container_can_fork() has left there
+ *
+ * May sleep.
  */
-static inline void container_post_fork(struct task_struct *child)
+static inline void container_post_fork(struct task_struct *child,
+				       struct container *made)
 {
 	if (static_branch_unlikely(&containers_tracked) &&
 	    READ_ONCE(child->container_counted) &
 		    READ_ONCE(container_fork_hearers))
-		__container_post_fork(child);
+		__container_post_fork(child, made);
+}
+
+/**
+ * container_unshare - let current have a container of its own for new namespaces
+ * @flags: of unshare(2), valid ones
+ *
+ * Returns 0, or a negative errno where nothing has changed: see container_clone().
+ * There is no undoing it: the last thing to be tried before the namespaces are
+ * current's.  May sleep.
+ */
+static inline int container_unshare(unsigned long flags)
+{
+	if (static_branch_unlikely(&containers_tracked))
+		return __container_unshare(flags);
+	return 0;
 }
 
 /**
@@ -673,15 +772,25 @@ int proc_container_show(struct seq_file *m, struct pid_namespace *ns,
 
 static inline void container_fork(struct task_struct *child) {}
 static inline int container_fork_wait(void) { return 0; }
-static inline int container_can_fork(struct task_struct *child) { return 0; }
+static inline void container_fork_odd(struct task_struct *child) {}
+static inline void container_fork_namespaces(struct task_struct *child) {}
+static inline int container_can_fork(struct task_struct *child,
+				     u64 clone_flags, struct container **made)
+{
+	return 0;
+}
+
 static inline bool container_fork_stale(struct task_struct *child)
 {
 	return false;
 }
 
 static inline void container_join(struct task_struct *child) {}
-static inline void container_post_fork(struct task_struct *child) {}
+static inline void container_post_fork(struct task_struct *child,
+				       struct container *made) {}
+static inline int container_unshare(unsigned long flags) { return 0; }
 static inline void container_cancel_fork(struct task_struct *child) {}
+static inline void container_fork_again(struct task_struct *child) {}
 static inline void container_exit(struct task_struct *task) {}
 static inline void container_reap_begin(void) {}
 static inline void container_reap_end(struct task_struct *task) {}

@@ -9,8 +9,11 @@
 /* Slots fill from the front and are never emptied. */
 struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
 
-/* Ids of the subsystems with ->fork(), whose calls cost a lock.  Set at boot. */
-unsigned long container_fork_hearers __read_mostly;
+/*
+ * Ids of the subsystems with ->fork(), whose calls cost a lock; and odd births want to
+ * be heard of by the framework itself.  Set at boot.
+ */
+unsigned long container_fork_hearers __read_mostly = CONTAINER_FORK_ODD;
 
 /* Ids of the subsystems with ->reaped(), which count the dead.  As above. */
 unsigned long container_reap_hearers __read_mostly;
@@ -145,8 +148,8 @@ void container_destroy_states(struct container *cont)
  *
  * Returns 0; -EEXIST for a name in use, -ENOSPC for more than
  * CONFIG_MAX_CONTAINER_SUBSYS, -EINVAL for a missing create or destroy or a
- * name that is empty or too long; or what create() failed with.  Boot time;
- * may sleep.
+ * name that is empty or too long, -EBUSY for a second one with clone_flags; or what
+ * create() failed with.  Boot time; may sleep.
  */
 int container_register_subsys(struct container_subsys *ss)
 {
@@ -165,6 +168,9 @@ int container_register_subsys(struct container_subsys *ss)
 	ret = -ENOSPC;
 	ss->id = hweight_long(container_subsys_all());
 	if (ss->id == MAX_SUBSYS)
+		goto out;
+	ret = ss->clone_flags ? container_set_cloner(ss) : 0;
+	if (ret)
 		goto out;
 
 	css = create_state(ss, &container_dummy.top);

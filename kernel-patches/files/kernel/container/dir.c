@@ -22,6 +22,7 @@ void container_init(struct container *cont, struct containerfs_root *root,
 	refcount_set(&cont->refs, 1);
 	INIT_LIST_HEAD(&cont->children);
 	INIT_LIST_HEAD(&cont->sibling);
+	cont->max_descendants = UINT_MAX;
 	spin_lock_init(&cont->lock);
 	INIT_LIST_HEAD(&cont->sets);
 	if (parent) {
@@ -39,8 +40,9 @@ static void container_free_now(struct container *cont)
 	struct container *parent = cont->parent;
 
 	container_destroy_states(cont);
-	if (cont->kn)
-		kernfs_put(cont->kn);
+	/* kernfs does not mind NULL */
+	kernfs_put(cont->events);
+	kernfs_put(cont->kn);
 	if (parent) {
 		kfree(cont);
 		container_put(parent);
@@ -138,9 +140,9 @@ int container_path(struct container *cont, char *buf, size_t len)
 }
 
 /*
- * mkdir, in three steps, all or nothing.  The directory shows at the end, when
- * everything is in it.  It is made without container_mutex, as kernfs may have to wait
- * for somebody who reads another one.
+ * A container is made in three steps, all or nothing.  The directory shows at the end,
+ * when everything is in it.  It is made without container_mutex, as kernfs may have to
+ * wait for somebody who reads another one.
  */
 
 /* First step: the container with its states, which nobody finds yet. */
@@ -179,24 +181,41 @@ static int create_dir(struct container *cont, const char *name, umode_t mode)
 	return container_populate(cont);
 }
 
+/* May there be one container more below @cont? */
+static bool may_have_descendant(const struct container *cont)
+{
+	for (; cont; cont = cont->parent)
+		if (cont->nr_descendants >= cont->max_descendants)
+			return false;
+	return true;
+}
+
+static void count_descendant(struct container *cont, int by)
+{
+	while ((cont = cont->parent))
+		WRITE_ONCE(cont->nr_descendants, cont->nr_descendants + by);
+}
+
 /*
  * Third step: put it on its parent's list, for walks to find, and let it begin with its
- * parent's settings where those are wanted.
+ * parent's settings if it is to.
  */
-static int link_child(struct container *cont)
+static int link_child(struct container *cont, bool clone)
 {
 	struct container *parent = cont->parent;
 	int ret = 0;
 
+	if (!may_have_descendant(parent))
+		return -EAGAIN;
 	list_add_tail_rcu(&cont->sibling, &parent->children);
-	if (cont->clone_children)
+	if (clone)
 		ret = container_clone_states(cont);
 	if (ret) {
 		list_del_rcu(&cont->sibling);
 		return ret;
 	}
 
-	WRITE_ONCE(cont->root->nr_containers, cont->root->nr_containers + 1);
+	count_descendant(cont, 1);
 	spin_lock_irq(&parent->lock);
 	parent->nr_children++;
 	parent->release_pending = false;
@@ -209,11 +228,61 @@ static void uncount_child(struct container *cont)
 {
 	struct container *parent = cont->parent;
 
-	WRITE_ONCE(cont->root->nr_containers, cont->root->nr_containers - 1);
+	count_descendant(cont, -1);
 	spin_lock_irq(&parent->lock);
 	parent->nr_children--;
 	container_check_release(parent);
 	spin_unlock_irq(&parent->lock);
+}
+
+/**
+ * container_create - make a container
+ * @parent: the one above, which container_keep() keeps
+ * @name: the directory's
+ * @mode: the directory's
+ * @clone: is it to begin with its parent's settings?
+ *
+ * Returns the container, which is complete, but whose directory does not show before
+ * container_show().  Or an ERR_PTR, and nothing is left of it.  Under
+ * container_mutex, which is dropped meanwhile.
+ */
+struct container *container_create(struct container *parent, const char *name,
+				   umode_t mode, bool clone)
+{
+	struct container *cont;
+	int ret;
+
+	lockdep_assert_held(&container_mutex);
+	cont = create_container(parent);
+	if (IS_ERR(cont))
+		return cont;
+	mutex_unlock(&container_mutex);
+	ret = create_dir(cont, name, mode);
+	mutex_lock(&container_mutex);
+	if (!ret)
+		ret = link_child(cont, clone);
+	if (!ret)
+		return cont;
+
+	container_remove_states(cont);
+	mutex_unlock(&container_mutex);
+	kernfs_remove(cont->kn);
+	container_put(cont);
+	mutex_lock(&container_mutex);
+	return ERR_PTR(ret);
+}
+
+/**
+ * container_show - let everybody see a new container
+ * @cont: made by container_create(); pinned by the caller
+ *
+ * May sleep; not under container_mutex.
+ */
+void container_show(struct container *cont)
+{
+	/* Before that nobody could wait for an event. */
+	cont->events = kernfs_find_and_get(cont->kn, "events");
+	kernfs_activate(cont->kn);
 }
 
 /* kernfs takes any name. */
@@ -239,31 +308,15 @@ static int container_mkdir(struct kernfs_node *parent_kn, const char *name,
 	parent = container_kn_lock(parent_kn);
 	if (!parent)
 		return -ENODEV;
-	cont = create_container(parent);
+	container_keep(parent);
+	cont = container_create(parent, name, mode,
+				READ_ONCE(parent->clone_children));
+	container_unkeep(parent);
 	mutex_unlock(&container_mutex);
-	if (IS_ERR(cont)) {
-		ret = PTR_ERR(cont);
-		goto out;
-	}
-
-	/* The VFS keeps the parent, whose inode it has locked, from being removed. */
-	ret = create_dir(cont, name, mode);
-	mutex_lock(&container_mutex);
-	if (!ret)
-		ret = link_child(cont);
-	if (ret)
-		container_remove_states(cont);
-	mutex_unlock(&container_mutex);
-
-	if (!ret) {
-		kernfs_activate(cont->kn);
-	} else {
-		kernfs_remove(cont->kn);
-		container_put(cont);
-	}
-out:
+	if (!IS_ERR(cont))
+		container_show(cont);
 	container_kn_put(parent_kn);
-	return ret;
+	return PTR_ERR_OR_ZERO(cont);
 }
 
 /*
@@ -276,7 +329,7 @@ static int mark_removed(struct container *cont)
 	bool busy;
 
 	spin_lock_irq(&cont->lock);
-	busy = cont->busy || cont->nr_children;
+	busy = cont->busy || cont->nr_children || cont->kept;
 	if (!busy) {
 		WRITE_ONCE(cont->removed, true);
 		cont->release_pending = false;
@@ -289,13 +342,17 @@ static int mark_removed(struct container *cont)
 	return 0;
 }
 
-/*
- * Remove a container.  The directory goes without container_mutex, which is dropped and
- * taken again: that waits for handlers of its files, whose callers may be in no
- * hurry.  Until it has gone the parent still counts this child, and so cannot be
- * removed before it.
+/**
+ * container_remove - remove a container that has nothing left
+ * @cont: pinned by the caller, not removed
+ *
+ * The directory goes without container_mutex, which is dropped and taken again: that
+ * waits for handlers of its files, whose callers may be in no hurry.  Until it has gone
+ * the parent still counts this child, and so cannot be removed before it.
+ *
+ * Returns 0, or -EBUSY with nothing done.  Under container_mutex.
  */
-static int container_remove(struct container *cont)
+int container_remove(struct container *cont)
 {
 	int ret;
 
@@ -305,6 +362,9 @@ static int container_remove(struct container *cont)
 		return ret;
 	mutex_unlock(&container_mutex);
 	kernfs_remove(cont->kn);
+	/* Who waits for an event must not do so for ever. */
+	if (cont->events)
+		kernfs_notify(cont->events);
 	mutex_lock(&container_mutex);
 
 	container_remove_states(cont);

@@ -178,6 +178,50 @@ static int write_clone_children(struct container *cont, struct cftype *cft,
 	return 0;
 }
 
+static u64 read_auto_delete(struct container *cont, struct cftype *cft)
+{
+	return READ_ONCE(cont->auto_delete);
+}
+
+static int write_auto_delete(struct container *cont, struct cftype *cft,
+			     u64 val)
+{
+	if (val > 1)
+		return -EINVAL;
+	spin_lock_irq(&cont->lock);
+	WRITE_ONCE(cont->auto_delete, val);
+	spin_unlock_irq(&cont->lock);
+	return 0;
+}
+
+static int show_max_descendants(struct seq_file *m, void *v)
+{
+	unsigned int max = READ_ONCE(seq_container(m)->max_descendants);
+
+	if (max == UINT_MAX)
+		seq_puts(m, "max\n");
+	else
+		seq_printf(m, "%u\n", max);
+	return 0;
+}
+
+/* The mutex: a mkdir on its way has been counted already, or finds the new limit. */
+static int write_max_descendants(struct kernfs_open_file *of, char *buf)
+{
+	struct container *cont;
+	u64 max = UINT_MAX;
+
+	if (strcmp(buf, "max") &&
+	    (container_parse_u64(buf, &max) || max > UINT_MAX))
+		return -EINVAL;
+	cont = container_kn_lock(of->kn);
+	if (!cont)
+		return -ENODEV;
+	WRITE_ONCE(cont->max_descendants, max);
+	container_kn_unlock(of->kn);
+	return 0;
+}
+
 static int show_release_agent(struct seq_file *m, void *v)
 {
 	struct containerfs_root *root = seq_container(m)->root;
@@ -237,6 +281,27 @@ static struct cftype base_files[] = {
 		.name		= "clone_children",
 		.read_u64	= read_clone_children,
 		.write_u64	= write_clone_children,
+	},
+	{
+		.name		= "events",
+		.flags		= CFTYPE_NOT_ON_ROOT,
+		.seq_show	= container_events_show,
+	},
+	{
+		.name		= "max_descendants",
+		.seq_show	= show_max_descendants,
+		.write		= write_max_descendants,
+	},
+	{
+		.name		= "auto_delete",
+		.flags		= CFTYPE_NOT_ON_ROOT,
+		.read_u64	= read_auto_delete,
+		.write_u64	= write_auto_delete,
+	},
+	{
+		.name		= "kill",
+		.flags		= CFTYPE_NOT_ON_ROOT,
+		.kf_ops		= &container_kill_ops,
 	},
 	{
 		.name		= "release_agent",

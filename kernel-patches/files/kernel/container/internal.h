@@ -12,7 +12,10 @@
  *   dir.c	containers as directories: mkdir, rmdir, rename; walks of them
  *   file.c	files in general, and the small ones of every container
  *   tasks.c	the files "tasks" and "procs"
+ *   clone.c	containers made for a task that makes namespaces
  *   release.c	what happens when a container falls empty
+ *   events.c	the file "events": is a container populated
+ *   kill.c	the file "kill"
  *   proc.c	/proc/containers and /proc/PID/container
  *
  * Locks, outermost first:
@@ -26,9 +29,10 @@
  *			not kernfs_rwsem of a mounted hierarchy
  *   cpu_hotplug_lock	where the first mount and the last unmount turn static
  *			keys; so no CPU hotplug callback may take container_mutex
- *   tasklist_lock	fork only
+ *   tasklist_lock	fork, and for a moment kill
  *   siglock		of a thread group: its tasks' ->containers and the births
  *			of new ones; see member.c
+ *   kill_lock		of kill.c: the kill under way, for forks
  *   container_set->lock	the set's tasks.  A move holds two, the target set's
  *			second, and calls ->moved(), which may take the locks of
  *			the scheduler
@@ -68,7 +72,6 @@ struct containerfs_root {
 	bool noprefix;			/* constant */
 	char name[MAX_CONTAINER_ROOT_NAMELEN + 1];	/* constant; may be "" */
 	unsigned int users;		/* superblocks, and mounts under way */
-	unsigned int nr_containers;
 	struct kernfs_root *kf_root;
 
 	/*
@@ -109,6 +112,7 @@ struct containerfs_root *containerfs_root_start(unsigned long subsys_mask,
 						bool noprefix,
 						bool clone_children);
 void containerfs_root_put(struct containerfs_root *root);
+void containerfs_root_check(struct containerfs_root *root);
 void container_set_release_agent(struct containerfs_root *root, char *path);
 
 /* set.c */
@@ -209,7 +213,7 @@ extern unsigned long container_moves;
 struct container_set *container_task_set_lock(struct task_struct *task)
 	__acquires(set->lock);
 int container_attach(struct container *to, struct task_struct *task,
-		     bool whole_group);
+		     bool whole_group, const struct cred *cred);
 
 /* tracking.c */
 extern bool container_tracking;
@@ -224,6 +228,10 @@ void container_init(struct container *cont, struct containerfs_root *root,
 		    struct container *parent);
 void container_get(struct container *cont);
 void container_put(struct container *cont);
+struct container *container_create(struct container *parent, const char *name,
+				   umode_t mode, bool clone);
+void container_show(struct container *cont);
+int container_remove(struct container *cont);
 struct container *container_kn_lock(struct kernfs_node *kn);
 void container_kn_unlock(struct kernfs_node *kn);
 extern struct kernfs_syscall_ops containerfs_syscall_ops;
@@ -235,12 +243,35 @@ int container_populate(struct container *cont);
 extern const struct kernfs_ops container_tasks_ops;
 extern const struct kernfs_ops container_procs_ops;
 
+/* clone.c */
+int container_set_cloner(struct container_subsys *ss);
+struct container_set *container_clone_begin(struct task_struct *child,
+					    u64 clone_flags,
+					    struct container **made);
+struct container *container_clone_made(struct container_set *set);
+bool container_clone_stale(struct container_set *born,
+			   struct container_set *now);
+void container_clone_end(struct container *cont, struct task_struct *child);
+void container_clone_cancel(struct container *cont);
+
 /* release.c */
+void container_keep(struct container *cont);
+void container_unkeep(struct container *cont);
 void container_busy_inc(struct container *cont);
 void container_busy_dec(struct container *cont);
 void container_busy_inc_locked(struct container *cont);
 void container_busy_dec_locked(struct container *cont);
 void container_check_release(struct container *cont);
+
+/* events.c */
+bool container_events_count(struct container *cont, int by);
+void container_events_changed(struct container *cont, int by);
+int container_events_show(struct seq_file *m, void *v);
+
+/* kill.c */
+extern const struct kernfs_ops container_kill_ops;
+bool container_kill_due(void);
+void container_kill_forker(void);
 
 /* mount.c */
 int containerfs_show_options(struct seq_file *m, struct kernfs_root *kf_root);

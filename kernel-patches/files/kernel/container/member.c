@@ -148,22 +148,18 @@ int __container_fork_wait(void)
 					       current->signal);
 }
 
-int __container_can_fork(struct task_struct *child)
+/* Let the subsystems charge a child that is to be born in @set, whose reference it gets. */
+static __always_inline int charge_child(struct task_struct *child,
+					struct container_set *set)
 {
+	unsigned long mask = READ_ONCE(container_counting);
 	struct container_subsys *ss;
-	struct container_set *set;
-	unsigned long mask;
 	unsigned int id;
 	int ret;
 
-	if (!child->pid)	/* idle tasks stay in the initial set */
-		return 0;
-
-	set = task_set_get(current);
 	/* Whoever makes the child visible orders this before it. */
 	RCU_INIT_POINTER(child->containers, set);
 
-	mask = READ_ONCE(container_counting);
 	for_each_subsys_in(ss, id, mask) {
 		ret = ss->can_fork ? ss->can_fork(set->subsys[id], child) : 0;
 		if (ret) {
@@ -177,6 +173,44 @@ int __container_can_fork(struct task_struct *child)
 	return 0;
 }
 
+/* Idle tasks stay in the initial set.  Others may want a container of their own. */
+static noinline int can_fork_odd(struct task_struct *child, u64 clone_flags,
+				 struct container **made)
+{
+	struct container_set *set;
+	int ret;
+
+	child->container_counted = 0;
+	if (!child->pid)
+		return 0;
+	set = container_clone_begin(child, clone_flags, made);
+	if (IS_ERR(set))
+		return PTR_ERR(set);
+	ret = charge_child(child, set);
+	if (!*made)
+		return ret;
+	if (ret)
+		container_clone_cancel(*made);
+	else
+		child->container_counted |= CONTAINER_FORK_ODD;
+	return ret;
+}
+
+int __container_can_fork(struct task_struct *child, u64 clone_flags,
+			 struct container **made)
+{
+	if (unlikely(child->container_counted))
+		return can_fork_odd(child, clone_flags, made);
+	return charge_child(child, task_set_get(current));
+}
+
+/* Has container_can_fork() made a container for the child, which is not born yet? */
+static bool has_container_made(struct task_struct *child)
+{
+	return !(~child->container_counted &
+		 (CONTAINER_FORK_ASKED | CONTAINER_FORK_ODD));
+}
+
 /**
  * container_cancel_fork - undo container_can_fork()
  * @child: not visible, and never was
@@ -187,30 +221,62 @@ void container_cancel_fork(struct task_struct *child)
 {
 	struct container_set *set = rcu_dereference_protected(child->containers,
 							      true);
+	struct container *made = NULL;
 	struct container_subsys *ss;
 	unsigned int id;
 
+	if (has_container_made(child))
+		made = container_clone_made(set);
 	for_each_subsys_in(ss, id,
-			   child->container_counted & ~CONTAINER_FORK_ASKED)
+			   child->container_counted &
+				   ~(CONTAINER_FORK_ASKED | CONTAINER_FORK_ODD))
 		if (ss->can_fork && ss->cancel_fork)
 			ss->cancel_fork(set->subsys[id], child);
 	child->container_counted = 0;
 	RCU_INIT_POINTER(child->containers, &init_container_set);
 	container_set_put(set);
+	if (made)
+		container_clone_cancel(made);
 }
 
 bool __container_fork_stale(struct task_struct *child)
 {
+	struct container_set *born = rcu_dereference_protected(child->containers,
+							       true);
+	struct container_set *set = rcu_dereference_protected(current->containers,
+							      true);
+	unsigned long now = READ_ONCE(container_counting) |
+			    CONTAINER_FORK_ASKED;
+
 	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
-	if (!child->pid)
+	if (!child->pid) {
+		child->container_counted = 0;
 		return false;
-	if (rcu_access_pointer(child->containers) !=
-		    rcu_access_pointer(current->containers) ||
-	    child->container_counted !=
-		    (READ_ONCE(container_counting) | CONTAINER_FORK_ASKED))
+	}
+	if ((born != set || child->container_counted != now) &&
+	    (child->container_counted != (now | CONTAINER_FORK_ODD) ||
+	     container_clone_stale(born, set)))
+		return true;
+	if (unlikely(READ_ONCE(set->killing)) && container_kill_due())
 		return true;
 	child->container_counted &= ~CONTAINER_FORK_ASKED;
 	return false;
+}
+
+/**
+ * container_fork_again - undo container_can_fork(), which will be asked again
+ * @child: not visible; container_fork_stale() said yes
+ *
+ * May sleep.
+ */
+void container_fork_again(struct task_struct *child)
+{
+	bool odd = has_container_made(child);
+
+	container_cancel_fork(child);
+	if (odd)
+		container_fork_odd(child);
+	container_kill_forker();
 }
 
 void __container_join(struct task_struct *child)
@@ -227,22 +293,29 @@ void __container_join(struct task_struct *child)
 	spin_unlock(&set->lock);
 }
 
-void __container_post_fork(struct task_struct *child)
+void __container_post_fork(struct task_struct *child, struct container *made)
 {
-	unsigned long callees = READ_ONCE(child->container_counted) &
-				READ_ONCE(container_fork_hearers);
+	unsigned long callees = READ_ONCE(container_fork_hearers) &
+				~CONTAINER_FORK_ODD;
 	struct container_subsys *ss;
 	struct container_set *set;
 	unsigned int id;
+	bool odd;
 
 	/* The lock keeps a move's store, and so its ->attach(), behind us. */
 	rcu_read_lock();
 	set = container_task_set_lock(child);
+	odd = child->container_counted & CONTAINER_FORK_ODD;
+	child->container_counted &= ~CONTAINER_FORK_ODD;
 	callees &= child->container_counted;
 	for_each_subsys_in(ss, id, callees)
 		ss->fork(set->subsys[id], child);
 	spin_unlock_irq(&set->lock);
 	rcu_read_unlock();
+
+	/* Only now: where the child is may not be where it was born. */
+	if (odd)
+		container_clone_end(made, child);
 }
 
 /* Exit */
@@ -300,6 +373,7 @@ struct moving_task {
 struct container_move {
 	struct container *to;
 	bool whole_group;
+	const struct cred *cred;	/* whose wish it is; NULL for the kernel's */
 	struct moving_task *tasks;
 	unsigned int room;
 	unsigned int count;		/* of listed tasks */
@@ -392,6 +466,22 @@ static void cancel_charges(struct container_move *move, struct moving_task *m,
 	m->charged = false;
 }
 
+/* Ask all subsystems of the hierarchy whether it may be moved by who wants that. */
+static int move_permission(struct container_move *move, struct moving_task *m)
+{
+	struct container_subsys *ss;
+	unsigned int id;
+	int ret;
+
+	for_each_subsys_in(ss, id, move->to->root->subsys_mask) {
+		ret = ss->may_attach ? ss->may_attach(move->to->subsys[id],
+						      m->task, move->cred) : 0;
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /* Ask all subsystems of the hierarchy whether the task may move. */
 static int move_charge(struct container_move *move, struct moving_task *m)
 {
@@ -417,6 +507,10 @@ static int move_charge(struct container_move *move, struct moving_task *m)
 /* Find the set that the task is to be in, and charge for it. */
 static int move_prepare(struct container_move *move, struct moving_task *m)
 {
+	int ret = move_permission(move, m);
+
+	if (ret)
+		return ret;
 	m->to = container_set_find(m->from, move->to);
 	return m->to ? move_charge(move, m) : -ENOMEM;
 }
@@ -561,6 +655,7 @@ static void move_cancel(struct container_move *move)
  * @to: the container, not removed
  * @task: pinned by the caller
  * @whole_group: all threads, as one step or not at all
+ * @cred: of whoever wants that; NULL for the kernel itself
  *
  * Returns 0, also where all are in @to already; -ESRCH where all have exited, or
  * @task has left the thread group that it led (exec), -ENOMEM, or what a
@@ -568,9 +663,13 @@ static void move_cancel(struct container_move *move)
  * container_mutex; may sleep, but waits for no grace period.
  */
 int container_attach(struct container *to, struct task_struct *task,
-		     bool whole_group)
+		     bool whole_group, const struct cred *cred)
 {
-	struct container_move move = { .to = to, .whole_group = whole_group };
+	struct container_move move = {
+		.to = to,
+		.whole_group = whole_group,
+		.cred = cred,
+	};
 	int ret;
 
 	lockdep_assert_held(&container_mutex);

@@ -109,7 +109,7 @@ static int containers_show(struct seq_file *m, void *v)
 	seq_puts(m, "Hierarchies:\n");
 	list_for_each_entry_rcu(root, &container_roots, node) {
 		seq_printf(m, "%u: containers=%u tasks=%u subsystems=",
-			   root->slot + 1, READ_ONCE(root->nr_containers),
+			   root->slot + 1, READ_ONCE(root->top.nr_descendants) + 1,
 			   count_tasks());
 		show_subsys(m, root->subsys_mask);
 		seq_printf(m, " name=%s\n", root->name);
@@ -122,7 +122,7 @@ static int containers_show(struct seq_file *m, void *v)
 		seq_printf(m, "%u: name=%s hierarchy=%u containers=%u active=%d\n",
 			   id, ss->name,
 			   root == &container_dummy ? 0 : root->slot + 1,
-			   READ_ONCE(root->nr_containers),
+			   READ_ONCE(root->top.nr_descendants) + 1,
 			   container_subsys_active(ss));
 	}
 	rcu_read_unlock();

@@ -12,6 +12,13 @@
  * container's lock, and the worker takes the pending mark away under the same
  * lock, so that each release is seen exactly once, however often and on however
  * many CPUs the container fills and empties meanwhile.
+ *
+ * A container with auto_delete set is removed at that moment, by another worker,
+ * which no agent can hold up.  Where both are set the agent comes first: while a
+ * release is pending, or its agent about to start, nothing is removed, and the
+ * container is given to the other worker after that.  That one looks under
+ * container_mutex whether the container is empty now and removes it as rmdir does.
+ * Whether it has been filled and emptied in between makes no difference.
  */
 #include <linux/kmod.h>
 #include <linux/slab.h>
@@ -22,6 +29,10 @@
 static LLIST_HEAD(release_list);
 static void release_workfn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(release_work, release_workfn);
+
+static LLIST_HEAD(delete_list);
+static void delete_workfn(struct work_struct *work);
+static DECLARE_WORK(delete_work, delete_workfn);
 
 /* Tell the worker of a release that has become pending. */
 static void queue_release(struct container *cont, unsigned long delay)
@@ -36,10 +47,21 @@ static void queue_release(struct container *cont, unsigned long delay)
 		queue_delayed_work(system_unbound_wq, &release_work, delay);
 }
 
-static bool is_released(struct container *cont)
+/* Give the container to the worker that removes what is empty. */
+static void queue_delete(struct container *cont)
 {
-	return cont->notify_on_release && !cont->busy && !cont->nr_children &&
-	       !cont->removed;
+	lockdep_assert_held(&cont->lock);
+	if (cont->delete_queued)
+		return;
+	cont->delete_queued = true;
+	container_get(cont);
+	if (llist_add(&cont->delete_node, &delete_list))
+		queue_work(system_unbound_wq, &delete_work);
+}
+
+static bool is_empty(struct container *cont)
+{
+	return !cont->busy && !cont->nr_children && !cont->removed;
 }
 
 /**
@@ -51,8 +73,48 @@ static bool is_released(struct container *cont)
 void container_check_release(struct container *cont)
 {
 	lockdep_assert_held(&cont->lock);
-	if (is_released(cont))
+	if (!is_empty(cont))
+		return;
+	if (cont->notify_on_release)
 		queue_release(cont, 0);
+	else if (cont->auto_delete)
+		queue_delete(cont);
+}
+
+/**
+ * container_keep - let a container and its hierarchy stay while a child is being made
+ * @cont: the container, not removed
+ *
+ * Whether it is empty is another matter: that is for the release agent to know.  Under
+ * container_mutex.
+ */
+void container_keep(struct container *cont)
+{
+	lockdep_assert_held(&container_mutex);
+	cont->root->users++;
+	spin_lock_irq(&cont->lock);
+	cont->kept++;
+	spin_unlock_irq(&cont->lock);
+}
+
+/**
+ * container_unkeep - undo container_keep()
+ * @cont: the container
+ *
+ * Under container_mutex.  Unless its hierarchy has another user or a container,
+ * containerfs_root_check() is due.
+ */
+void container_unkeep(struct container *cont)
+{
+	lockdep_assert_held(&container_mutex);
+	cont->root->users--;
+	spin_lock_irq(&cont->lock);
+	if (!--cont->kept && cont->delete_missed) {
+		cont->delete_missed = false;
+		if (is_empty(cont) && cont->auto_delete)
+			queue_delete(cont);
+	}
+	spin_unlock_irq(&cont->lock);
 }
 
 /* One more reason why @cont is busy.  Under @cont->lock. */
@@ -76,26 +138,36 @@ void container_busy_dec_locked(struct container *cont)
  * container_busy_inc - a set of @cont has its first task
  * @cont: the container
  *
- * Interrupts off.
+ * Under that set's lock.
  */
 void container_busy_inc(struct container *cont)
 {
+	bool changed;
+
 	spin_lock(&cont->lock);
 	container_busy_inc_locked(cont);
+	changed = container_events_count(cont, 1);
 	spin_unlock(&cont->lock);
+	if (changed)
+		container_events_changed(cont, 1);
 }
 
 /**
  * container_busy_dec - a set of @cont has lost its last task
  * @cont: the container
  *
- * Interrupts off.
+ * Under that set's lock.
  */
 void container_busy_dec(struct container *cont)
 {
+	bool changed;
+
 	spin_lock(&cont->lock);
 	container_busy_dec_locked(cont);
+	changed = container_events_count(cont, -1);
 	spin_unlock(&cont->lock);
+	if (changed)
+		container_events_changed(cont, -1);
 }
 
 /* Run the agent with the path as its argument; waits until it has started only. */
@@ -120,6 +192,7 @@ static int prepare_release(struct container *cont, char **agent, char **path)
 	cont->release_queued = false;
 	pending = cont->release_pending && !cont->removed;
 	cont->release_pending = false;
+	cont->agent_starting = pending;
 	spin_unlock_irq(&cont->lock);
 
 	if (!pending || !cont->root->release_agent)
@@ -140,6 +213,7 @@ static int prepare_release(struct container *cont, char **agent, char **path)
 static void settle_release(struct container *cont)
 {
 	char *agent = NULL, *path = NULL;
+	bool again;
 	int ret;
 
 	mutex_lock(&container_mutex);
@@ -148,15 +222,19 @@ static void settle_release(struct container *cont)
 	if (!ret && agent)
 		ret = run_agent(agent, path);
 
-	if (ret == -ENOMEM || ret == -EAGAIN || ret == -EBUSY) {
-		spin_lock_irq(&cont->lock);
-		if (is_released(cont))
-			queue_release(cont, HZ);
-		spin_unlock_irq(&cont->lock);
-	} else if (ret) {
+	spin_lock_irq(&cont->lock);
+	cont->agent_starting = false;
+	again = (ret == -ENOMEM || ret == -EAGAIN || ret == -EBUSY) &&
+		cont->notify_on_release;
+	if (is_empty(cont) && again)
+		queue_release(cont, HZ);
+	else if (is_empty(cont) && cont->auto_delete && !cont->release_pending)
+		queue_delete(cont);
+	spin_unlock_irq(&cont->lock);
+
+	if (ret && !again)
 		pr_warn_ratelimited("container: release agent %s did not start: %d\n",
 				    agent, ret);
-	}
 	kfree(path);
 	kfree(agent);
 	container_put(cont);
@@ -169,4 +247,41 @@ static void release_workfn(struct work_struct *work)
 
 	llist_for_each_entry_safe(cont, next, list, release_node)
 		settle_release(cont);
+}
+
+/*
+ * Remove a container that has fallen empty, unless it is so no longer, or its agent
+ * is to be told before.  Where nobody has its hierarchy mounted, nobody will unmount
+ * it: the hierarchy may end with the container.
+ */
+static void settle_delete(struct container *cont)
+{
+	bool due;
+
+	mutex_lock(&container_mutex);
+	spin_lock_irq(&cont->lock);
+	cont->delete_queued = false;
+	due = cont->auto_delete && is_empty(cont) && !cont->release_pending &&
+	      !cont->agent_starting;
+	/* Whoever keeps it will look again. */
+	if (due && cont->kept) {
+		cont->delete_missed = true;
+		due = false;
+	}
+	spin_unlock_irq(&cont->lock);
+	if (due && !container_remove(cont))
+		containerfs_root_check(cont->root);
+	mutex_unlock(&container_mutex);
+	container_put(cont);
+}
+
+static void delete_workfn(struct work_struct *work)
+{
+	struct llist_node *list = llist_reverse_order(llist_del_all(&delete_list));
+	struct container *cont, *next;
+
+	llist_for_each_entry_safe(cont, next, list, delete_node) {
+		settle_delete(cont);
+		cond_resched();
+	}
 }

@@ -28,7 +28,6 @@ struct containerfs_root container_dummy = {
 		.sets		= LIST_HEAD_INIT(container_dummy.top.sets),
 		.lock		= __SPIN_LOCK_UNLOCKED(container_dummy.top.lock),
 	},
-	.nr_containers = 1,
 	.agent_lock = __SPIN_LOCK_UNLOCKED(container_dummy.agent_lock),
 };
 
@@ -150,7 +149,6 @@ struct containerfs_root *containerfs_root_start(unsigned long subsys_mask,
 	root->noprefix = noprefix;
 	root->top.clone_children = clone_children;
 	root->users = 1;
-	root->nr_containers = 1;
 	strscpy(root->name, name);
 
 	/* To make the files needs the subsystems and states that will be there. */
@@ -187,8 +185,21 @@ struct containerfs_root *containerfs_root_start(unsigned long subsys_mask,
  */
 void containerfs_root_put(struct containerfs_root *root)
 {
+	root->users--;
+	containerfs_root_check(root);
+}
+
+/**
+ * containerfs_root_check - end a hierarchy that nothing keeps any more
+ * @root: the hierarchy; active, and pinned by the caller unless it has a user
+ *
+ * Due where the last user has gone, or a container by other hands than a user's.
+ * Under container_mutex; waits for grace periods.
+ */
+void containerfs_root_check(struct containerfs_root *root)
+{
 	lockdep_assert_held(&container_mutex);
-	if (!--root->users && root->nr_containers == 1)
+	if (!root->users && !root->top.nr_descendants)
 		root_end(root);
 }
 

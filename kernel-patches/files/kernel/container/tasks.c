@@ -307,7 +307,8 @@ static int move_pid(struct kernfs_open_file *of, struct container *cont,
 			return -ESRCH;
 		ret = may_move(of->file->f_cred, task, group);
 		if (!ret)
-			ret = container_attach(cont, task, group);
+			ret = container_attach(cont, task, group,
+					       of->file->f_cred);
 
 		/* exec gives the leader's number to the thread that called it */
 		now = find_task(of->priv, pid);
