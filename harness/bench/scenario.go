@@ -31,6 +31,7 @@ const batches = 6
 // The rounds are enough for a timer interrupt more or less to be lost in the sum.
 var (
 	fork     = scenario{name: "fork", rounds: 100}
+	unshare  = scenario{name: "unshare", rounds: 100}
 	thread   = scenario{name: "thread", rounds: 200}
 	exec     = scenario{name: "exec", rounds: 40}
 	open     = scenario{name: "open", rounds: 1000}
@@ -74,6 +75,7 @@ var states = []state{
 	{"cpuacct/1", []string{"cpuacct"}, 1, []scenario{fork, thread, switches, tick}},
 	{"numtasks/1", []string{"numtasks"}, 1, []scenario{fork, thread}},
 	{"bc/1", []string{"bc"}, 1, []scenario{fork, thread, open}},
+	{"ns/1", []string{"ns"}, 1, []scenario{fork, unshare}},
 	{"trio/root", []string{trio}, 0, []scenario{fork, thread}},
 	{"trio/1", []string{trio}, 1, []scenario{fork, thread, exec, open, switches, tick, mkdir, move}},
 	{"trio/5", []string{trio}, 5, []scenario{fork, thread, tick}},

@@ -30,6 +30,22 @@ static void run_fork(struct run *run)
 	measure(run, fork_once, 1);
 }
 
+/* fork + unshare of a namespace + exit + wait */
+static void unshare_once(void)
+{
+	int pid = fork(), status;
+
+	if (!pid)
+		my_syscall1(__NR_exit_group, my_syscall1(__NR_unshare, CLONE_NEWUTS) != 0);
+	check(current, pid > 0 && waitpid(pid, &status, 0) == pid && !status, "unshare");
+}
+
+static void run_unshare(struct run *run)
+{
+	current = run;
+	measure(run, unshare_once, 1);
+}
+
 /* clone of a thread + its end + join */
 static void thread_once(void)
 {
@@ -138,6 +154,7 @@ static void run_storm(struct run *run)
 
 const struct scenario process_scenarios[] = {
 	{ "fork", 0, run_fork },
+	{ "unshare", 0, run_unshare },
 	{ "thread", 0, run_thread },
 	{ "exec", 0, run_exec },
 	{ "switch", 0, run_switch },
