@@ -21,14 +21,6 @@ func cloner(t testing.TB) int {
 	return pid
 }
 
-func awaitStopped(t testing.TB, pid int) {
-	t.Helper()
-	eventually(t, "the process has stopped", func() bool {
-		fields := threadStat(pid, pid)
-		return len(fields) > 0 && fields[0] == "T"
-	})
-}
-
 func cloneThread(t testing.TB, pid int) {
 	t.Helper()
 	must(t, unix.Kill(pid, unix.SIGCONT))

@@ -36,7 +36,6 @@ var helpers = map[string]func(args []string){
 	"crowd":      crowdHelper,
 	"forks":      forksHelper,
 	"reads":      readsHelper,
-	"hog":        hogHelper,
 	"fsopen":     fsopenHelper,
 	"fspick":     fspickHelper,
 	"fsconfig":   fsconfigHelper,

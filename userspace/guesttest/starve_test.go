@@ -8,32 +8,33 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gpc/userspace/guesttest/bare"
 )
 
 // starvedCPU is where readers are kept from running.
 const starvedCPU = 1
 
-// starving binds the calling thread to the starved CPU, where it runs before everybody of lower priority.
-func starving(priority uint32) error {
+// starving binds a thread, 0 for the calling one, to the starved CPU, where it runs before everybody of lower priority.
+func starving(tid int, priority uint32) error {
 	var set unix.CPUSet
 	set.Set(starvedCPU)
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
+	if err := unix.SchedSetaffinity(tid, &set); err != nil {
 		return err
 	}
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: priority}
-	return os.NewSyscallError("sched_setattr", unix.SchedSetAttr(0, &attr, 0))
+	return os.NewSyscallError("sched_setattr", unix.SchedSetAttr(tid, &attr, 0))
 }
 
 // readsHelper reads files without end, in turn, on a real-time thread.
 func readsHelper(files []string) {
 	runtime.LockOSThread()
 	buf := make([]byte, 1<<16)
-	if err := starving(1); err != nil {
+	if err := starving(0, 1); err != nil {
 		panic(err)
 	}
 	fmt.Println("ready")
@@ -51,35 +52,6 @@ func readsHelper(files []string) {
 	}
 }
 
-// hogHelper takes the starved CPU from the readers at each line of stdin, and gives it back at the next.
-func hogHelper([]string) {
-	var busy atomic.Bool
-	began := make(chan bool)
-	go func() {
-		runtime.LockOSThread()
-		if err := starving(2); err != nil {
-			panic(err)
-		}
-		for range began {
-			fmt.Println("busy")
-			for busy.Load() {
-			}
-			fmt.Println("idle")
-		}
-	}()
-	fmt.Println("ready")
-	for line := make([]byte, 100); ; {
-		if n, _ := os.Stdin.Read(line); n == 0 {
-			os.Exit(0)
-		}
-		if busy.CompareAndSwap(false, true) {
-			began <- true
-		} else {
-			busy.Store(false)
-		}
-	}
-}
-
 // Whoever reads, and gets no processor in the middle of it, holds up nobody: not who moves tasks, makes containers, mounts or reads.
 func TestStarvedReaderHoldsUpNobody(t *testing.T) {
 	begin(t)
@@ -93,15 +65,15 @@ func TestStarvedReaderHoldsUpNobody(t *testing.T) {
 	must(t, a.AttachProc(crowd))
 	pid := sleeper(t)
 	reader := start(t, nil, nil, "reads", a.File("tasks"), a.File("procs"), h.Root().File("tasks"), "/proc/self/container", "/proc/containers", a.File("notify_on_release"))
-	hog := start(t, nil, nil, "hog")
 	reader.line(t)
-	hog.line(t)
+	// No Go program: its runtime would now and then let the reader run.
+	hog := got(bare.Fork(bare.Hogs))(t)
+	t.Cleanup(func() { kill(hog) })
+	awaitStopped(t, hog)
+	must(t, starving(hog, 2))
 	for round := range 40 {
 		time.Sleep(time.Duration(round) * 100 * time.Microsecond) // so that the reader is somewhere else each time
-		hog.say(t, "")
-		if line := hog.line(t); line != "busy" {
-			t.Fatalf("the hog says %q", line)
-		}
+		must(t, unix.Kill(hog, unix.SIGCONT))
 		err := beside(t, func() error {
 			for _, step := range []func() error{
 				func() error { return b.Attach(pid) },
@@ -123,10 +95,8 @@ func TestStarvedReaderHoldsUpNobody(t *testing.T) {
 		if err != nil {
 			t.Errorf("round %d: %v", round, err)
 		}
-		hog.say(t, "")
-		if line := hog.line(t); line != "idle" {
-			t.Fatalf("the hog says %q", line)
-		}
+		must(t, unix.Kill(hog, unix.SIGSTOP))
+		awaitStopped(t, hog)
 	}
 }
 

@@ -68,6 +68,15 @@ func awaitZombie(pid int) error {
 	}
 }
 
+// awaitStopped waits until the first thread of a process has been stopped by a signal.
+func awaitStopped(t testing.TB, pid int) {
+	t.Helper()
+	eventually(t, "the process has stopped", func() bool {
+		fields := threadStat(pid, pid)
+		return len(fields) > 0 && fields[0] == "T"
+	})
+}
+
 // onThread runs f on a thread of its own, which has ended when onThread returns: whatever f does to its thread is without consequence.
 func onThread(t testing.TB, f func(tid int)) {
 	t.Helper()

@@ -17,6 +17,7 @@ const (
 	Sleeps   What = iota // until it is killed
 	Exits                // at once
 	Explodes             // stops, and when it is continued forks without end, and so do its children; only for Fork
+	Hogs                 // stops, and computes when it is continued; only for Fork
 	Clones               // stops, and each time when it is continued makes a thread, which sleeps; only for Fork
 	Spins                // computes until it is killed; only for Fork
 	Calls                // makes system calls until it is killed; only for Fork
@@ -40,9 +41,11 @@ func Fork(what What) (int, error) {
 		return int(pid), nil
 	}
 	// The Go runtime does not exist in the child, which may only make raw system calls.
-	if what == Explodes {
+	if what == Explodes || what == Hogs {
 		self, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
 		syscall.RawSyscall(syscall.SYS_KILL, self, uintptr(syscall.SIGSTOP), 0)
+	}
+	for what == Hogs {
 	}
 	for what == Clones {
 		self, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
