@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"testing"
 
@@ -15,8 +16,9 @@ import (
 )
 
 // forksHelper has its first thread make a sleeping child for each line of stdin. It says the child's id, or the errno as a negative number.
-// Its children end with it.
+// Its children end with it, and the kernel reaps them.
 func forksHelper([]string) {
+	signal.Ignore(unix.SIGCHLD)
 	fmt.Println("ready")
 	var children []int
 	for line := make([]byte, 100); ; {

@@ -40,7 +40,7 @@ func TestHeldForkIsBorn(t *testing.T) {
 	releaseFork(t, a)
 	child := got(p.forked(t))(t)
 	wantTasks(t, a, p.pid, child)
-	if calls := callbacks(t, a, "debug_a"); calls["fork"] != 1 || calls["cancel_fork"] != 0 {
+	if calls := callbacks(t, a, "debug_a"); calls["born"] != 1 || calls["fork"] != 1 || calls["cancel_fork"] != 0 {
 		t.Errorf("callbacks: %v", calls)
 	}
 	must(t, unix.Kill(child, unix.SIGKILL))
@@ -62,10 +62,10 @@ func TestHeldForkFollowsMove(t *testing.T) {
 	wantTasks(t, a)
 	wantTasks(t, b, p.pid, child)
 	for _, ss := range debugPair {
-		if calls := callbacks(t, a, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 1 || calls["fork"] != 0 {
+		if calls := callbacks(t, a, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 1 || calls["born"] != 0 || calls["fork"] != 0 {
 			t.Errorf("callbacks of %s where the parent was: %v", ss, calls)
 		}
-		if calls := callbacks(t, b, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 0 || calls["fork"] != 1 {
+		if calls := callbacks(t, b, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 0 || calls["born"] != 1 || calls["fork"] != 1 {
 			t.Errorf("callbacks of %s where the parent is: %v", ss, calls)
 		}
 	}
@@ -83,7 +83,7 @@ func TestHeldForkKilled(t *testing.T) {
 	a, p := heldFork(t, h)
 	p.stop()
 	for _, ss := range debugPair {
-		if calls := callbacks(t, a, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 1 || calls["fork"] != 0 {
+		if calls := callbacks(t, a, ss); calls["can_fork"] != 1 || calls["cancel_fork"] != 1 || calls["born"] != 0 || calls["fork"] != 0 {
 			t.Errorf("callbacks of %s: %v", ss, calls)
 		}
 		if n := counted(t, a, ss); n != 0 {

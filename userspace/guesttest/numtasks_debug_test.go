@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"gpc/userspace/containerfs"
 )
 
 // The kernel's own tests of the arithmetic.
@@ -64,6 +66,51 @@ func TestNumtasksReturnsAKilledFork(t *testing.T) {
 	}
 }
 
+// A success is a fork that can no longer fail, and one that fails takes nobody else's away.
+func TestNumtasksSuccessIsCountedLast(t *testing.T) {
+	begin(t)
+	h := divided(t, "debug_a")
+	a, p := heldFork(t, h)
+	if s := stats(t, a); s != (numtasksStats{usage: 2}) {
+		t.Errorf("statistics while a fork is under way: %+v", s)
+	}
+	must(t, a.Write("numtasks.stats", "res=numtasks"))
+	p.stop()
+	wantUnused(t, a)
+	must(t, a.Write("debug_a.hold_can_fork", "0"))
+	q := forkerIn(t, a)
+	q.forks(t, 2)
+	if s := stats(t, a); s != (numtasksStats{usage: 3, successes: 2}) {
+		t.Errorf("statistics after a fork that began before the reset has failed: %+v", s)
+	}
+	q.end()
+}
+
+// However often a fork is asked for again, as its parent moves meanwhile, it counts once for the rate.
+func TestNumtasksRetryPaysOnce(t *testing.T) {
+	begin(t)
+	h := divided(t, "debug_a")
+	limitRate(t, 1, longInterval)
+	parent := mkdir(t, h.Root(), "parent")
+	a := mkdir(t, parent, "a", "b")
+	b := parent.Child("b")
+	p := forker(t)
+	must(t, a.Attach(p.pid))
+	must(t, a.Write("debug_a.hold_can_fork", "1"))
+	t.Cleanup(func() { a.Write("debug_a.hold_can_fork", "0") })
+	p.say(t, "fork")
+	eventually(t, "the fork is counted", func() bool { return callbacks(t, a, "debug_a")["can_fork"] == 1 })
+	must(t, b.Attach(p.pid))
+	releaseFork(t, a)
+	child := got(p.forked(t))(t)
+	wantTasks(t, b, p.pid, child)
+	p.wantRefused(t)
+	if s := stats(t, parent); s != (numtasksStats{usage: 2, rateFailures: 1}) {
+		t.Errorf("statistics of the parent: %+v", s)
+	}
+	p.end()
+}
+
 // A fork whose parent moves meanwhile is charged where the child is born, and counts once.
 func TestNumtasksChargesWhereTheChildIsBorn(t *testing.T) {
 	begin(t)
@@ -81,4 +128,87 @@ func TestNumtasksChargesWhereTheChildIsBorn(t *testing.T) {
 	}
 	wantTasks(t, b, p.pid, child)
 	p.end()
+}
+
+// heldAt has a process moved to c, and waits until the move is held there by debug_a's file; release lets it go on.
+func heldAt(t *testing.T, c containerfs.Container, file string, pid int, there func() bool) (release func()) {
+	t.Helper()
+	must(t, c.Write(file, "1"))
+	t.Cleanup(func() { c.Write(file, "0") })
+	wait := beside(t, func() error { return c.AttachProc(pid) })
+	eventually(t, "the move is held", there)
+	return func() {
+		t.Helper()
+		must(t, c.Write(file, "0"))
+		must(t, wait())
+	}
+}
+
+// However long a move takes, the groups above count its tasks once, and have room for a fork where there is.
+func TestNumtasksHeldMoveCountsOnce(t *testing.T) {
+	begin(t)
+	h := divided(t, "debug_a")
+	parent, a, b := familyOf(t, h, 5)
+	pid, tids := threaded(t, 1)
+	must(t, a.AttachProc(pid))
+	p := forkerIn(t, parent)
+	for _, held := range []struct {
+		file  string
+		there func() bool
+	}{
+		{"debug_a.hold_can_attach", func() bool { return callbacks(t, b, "debug_a")["can_attach"] > 0 }},
+		{"debug_a.hold_attach", func() bool { return len(got(a.Tasks())(t)) == 0 }},
+	} {
+		release := heldAt(t, b, held.file, pid, held.there)
+		wantUsage(t, parent, len(tids)+1)
+		child := p.forks(t, 1)[0]
+		wantUsage(t, parent, len(tids)+2)
+		// One more is all that there is room for.
+		last := p.forks(t, 1)[0]
+		p.wantRefused(t)
+		endTask(t, parent, child)
+		endTask(t, parent, last)
+		release()
+		wantUsage(t, parent, len(tids)+1)
+		wantUsage(t, a, 0)
+		wantUsage(t, b, len(tids))
+		must(t, a.AttachProc(pid))
+	}
+	kill(pid)
+	p.end()
+	wantUnused(t, parent, a, b)
+}
+
+// A task that exits, and is reaped, while it is moved is counted where it was until the subsystems have heard of the move, and nowhere after it.
+func TestNumtasksTaskEndsWhileItMoves(t *testing.T) {
+	begin(t)
+	h := divided(t, "debug_a")
+	parent, a, b := familyOf(t, h, 60)
+	for name, end := range map[string]func(pid int){
+		"reaped":   func(pid int) { kill(pid) },
+		"unreaped": func(pid int) { killUnreaped(t, pid) },
+	} {
+		pid := sleeper(t)
+		must(t, a.Attach(pid))
+		before := callbacks(t, b, "debug_a")
+		release := heldAt(t, b, "debug_a.hold_attach", pid, func() bool { return len(got(a.Tasks())(t)) == 0 })
+		end(pid)
+		if calls := callbacks(t, b, "debug_a"); calls["exit"] != before["exit"] || calls["reaped"] != before["reaped"] {
+			t.Errorf("%s: told before the move: %v", name, calls)
+		}
+		wantUsage(t, parent, 1)
+		release()
+		reaped := 0
+		if name == "reaped" {
+			reaped = 1
+		}
+		if calls := callbacks(t, b, "debug_a"); calls["exit"] != before["exit"]+1 || calls["reaped"] != before["reaped"]+reaped {
+			t.Errorf("%s: callbacks after the move: %v, before: %v", name, calls, before)
+		}
+		wantUsage(t, a, 0)
+		wantUsage(t, b, 1-reaped)
+		kill(pid)
+		wantUnused(t, parent, a, b)
+	}
+	wantExactCounts(t, h.Root(), "debug_a")
 }

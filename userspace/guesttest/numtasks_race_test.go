@@ -5,6 +5,8 @@ package guesttest
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -153,4 +155,185 @@ func TestNumtasksRaceAgainstMoves(t *testing.T) {
 	})
 	r.wait()
 	wantUnused(t, parent, a, b)
+}
+
+// exactlyEnough has forks where there is room for one task more, with no more to spare, and fails if one is refused.
+func exactlyEnough(r *race, c containerfs.Container) {
+	attach := sync.OnceValue(func() error { return c.Attach(0) })
+	r.worker("forks in "+c.Path, func() error {
+		if err := attach(); err != nil {
+			return err
+		}
+		pid, err := bare.Spawn(bare.Exits)
+		if err != nil {
+			return fmt.Errorf("a fork that has room: %w", err)
+		}
+		reap(pid)
+		return nil
+	})
+}
+
+// A task that moves below a group is counted there once all the time, and refuses nobody a fork.
+func TestNumtasksRaceMovesRefuseNobody(t *testing.T) {
+	const (
+		moved   = 9
+		forking = 2 // with the child
+	)
+	for name, c := range map[string]struct{ a, b, most int }{
+		"no guarantee": {0, 0, moved + forking},
+		// At worst all are in the one, and the other's guarantee is not used.
+		"one is guaranteed":   {4, 0, moved + forking + 4},
+		"both are guaranteed": {4, 4, moved + forking + 4},
+		"all are guaranteed":  {moved, moved + forking, moved + moved + forking},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin(t)
+			parent, a, b := familyOf(t, divided(t), c.most)
+			setShares(t, a, fmt.Sprintf("min_shares=%d", c.a))
+			setShares(t, b, fmt.Sprintf("min_shares=%d", c.b))
+			pid, _ := threaded(t, moved-1)
+			must(t, a.AttachProc(pid))
+			r := newRace(t)
+			exactlyEnough(r, b)
+			eventually(t, "the forker is there", func() bool { return stats(t, b).usage > 0 })
+			r.worker("moves", func() error {
+				if err := b.AttachProc(pid); err != nil {
+					return err
+				}
+				return a.AttachProc(pid)
+			})
+			r.worker("usage", func() error {
+				s := stats(t, parent)
+				if r.over.Load() {
+					return nil // the forker may have ended
+				}
+				if s.usage < moved+forking-1 || s.usage > moved+forking {
+					return fmt.Errorf("%d tasks are counted, there are %d and a child at times", s.usage, moved+forking-1)
+				}
+				return nil
+			})
+			r.wait()
+			kill(pid)
+			wantUnused(t, parent, a, b)
+		})
+	}
+}
+
+// quietRace is a race without hotplug, which makes tasks of the kernel's own: their forks must not be refused.
+func quietRace(t *testing.T) *race { return &race{t: t} }
+
+// A total that is less than what is in use is refused, and refuses nobody a fork.
+func TestNumtasksRaceRefusedTotal(t *testing.T) {
+	begin(t)
+	h := divided(t)
+	for i := range 300 {
+		mkdir(t, h.Root(), "group"+strconv.Itoa(i))
+	}
+	r := newRace(t)
+	exactlyEnough(r, h.Container("/group7"))
+	exactlyEnough(r, h.Container("/group299"))
+	r.worker("total", func() error {
+		if err := writeFile(numtasksParameters+"total_numtasks", "1"); !errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("a total of 1: %v", err)
+		}
+		return nil
+	})
+	r.wait()
+}
+
+// A total that has been set holds from then on, whatever forks were under way.
+func TestNumtasksRaceAcceptedTotal(t *testing.T) {
+	begin(t)
+	h := divided(t)
+	// This process makes threads when it likes, and must have them.
+	own, rest := mkdir(t, h.Root(), "own", "rest"), h.Container("/rest")
+	setShares(t, own, "min_shares=5000")
+	must(t, own.AttachProc(os.Getpid()))
+	t.Cleanup(func() { must(t, h.Root().AttachProc(os.Getpid())) })
+	r := quietRace(t)
+	for range 3 {
+		attach := sync.OnceValue(func() error { return rest.Attach(0) })
+		r.worker("forks", func() error {
+			if err := attach(); err != nil {
+				return err
+			}
+			for range 10 {
+				pid, err := bare.Spawn(bare.Exits)
+				if errors.Is(err, unix.EAGAIN) {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				reap(pid)
+			}
+			return nil
+		})
+	}
+	accepted, refused := 0, 0
+	r.worker("total", func() error {
+		before := stats(t, own).usage
+		most := stats(t, h.Root()).usage
+		switch err := writeFile(numtasksParameters+"total_numtasks", strconv.Itoa(most)); {
+		case errors.Is(err, unix.EINVAL):
+			refused++
+		case err != nil:
+			return err
+		default:
+			accepted++
+			for range 20 {
+				// What is guaranteed can be had, and is not the total's to refuse.
+				all, more := stats(t, h.Root()).usage, max(stats(t, own).usage-before, 0)
+				if all > most+more {
+					return fmt.Errorf("%d tasks with a total of %d", all, most)
+				}
+			}
+		}
+		return writeFile(numtasksParameters+"total_numtasks", strconv.Itoa(total))
+	})
+	r.wait()
+	setParameter(t, "total_numtasks", strconv.Itoa(total))
+	t.Logf("%d totals were accepted, %d refused", accepted, refused)
+	if accepted == 0 {
+		t.Error("no total was accepted")
+	}
+}
+
+// A maximum that has been set holds from then on: where there are more already, forks make none more.
+func TestNumtasksRaceAcceptedMaximum(t *testing.T) {
+	begin(t)
+	a := mkdir(t, divided(t).Root(), "a")
+	setShares(t, a, "max_shares=40")
+	r := newRace(t)
+	var moved sync.WaitGroup
+	moved.Add(3)
+	for range 3 {
+		moveIn := sync.OnceValue(func() error {
+			defer moved.Done()
+			return a.Attach(0)
+		})
+		r.worker("forks", func() error {
+			if err := moveIn(); err != nil {
+				return err
+			}
+			return forksUntilRefused()
+		})
+	}
+	r.worker("maximum", func() error {
+		moved.Wait() // a move would not be refused
+		if err := a.Write("numtasks.shares", "max_shares=20"); err != nil {
+			return err
+		}
+		most := max(20, stats(t, a).usage)
+		for range 20 {
+			s := stats(t, a)
+			if s.usage > most {
+				return fmt.Errorf("%d tasks, after there were %d with a maximum of 20", s.usage, most)
+			}
+			most = max(20, s.usage)
+		}
+		return a.Write("numtasks.shares", "max_shares=40")
+	})
+	r.wait()
+	wantUnused(t, a)
 }

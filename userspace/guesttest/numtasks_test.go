@@ -99,11 +99,12 @@ func (p *process) wantRefused(t testing.TB) {
 	wantError(t, err, unix.EAGAIN, "a fork too many")
 }
 
-// endTask ends a process of somebody else's.
-func endTask(t testing.TB, pid int) {
+// endTask ends a forker's child in c, where nothing else happens, and waits until it is counted no more.
+func endTask(t testing.TB, c containerfs.Container, pid int) {
 	t.Helper()
+	before := stats(t, c).usage
 	must(t, unix.Kill(pid, unix.SIGKILL))
-	eventually(t, fmt.Sprintf("%d has ended", pid), func() bool { return !alive(pid, pid) })
+	eventually(t, fmt.Sprintf("%d is reaped", pid), func() bool { return stats(t, c).usage == before-1 })
 }
 
 func TestNumtasksDefaults(t *testing.T) {
@@ -144,7 +145,7 @@ func TestNumtasksWritesShares(t *testing.T) {
 
 	for _, text := range []string{"", "x", "min_shares", "min_shares=", "min_shares=-2", "min_shares=-4", "max_shares=1x", "res=other",
 		"res=other,min_shares=1", "min_shares=1,min_shares=1", "child_shares_divisor=0", "child_shares_divisor=-3",
-		"max_shares=10001", "max_shares=2999", "min_shares=4001", "max_shares=99999999999999999999", "min_shares=1,,max_shares=2"} {
+		"max_shares=10001", "min_shares=1\n,max_shares=2", "min_shares=+1", "min_shares= 1", "max_shares=2999", "min_shares=4001", "max_shares=99999999999999999999", "min_shares=1,,max_shares=2"} {
 		wantError(t, a.Write("numtasks.shares", text), unix.EINVAL, "shares %q", text)
 	}
 	wantError(t, a.Write("numtasks.shares", "max_shares="+strings.Repeat("0", 200)), unix.E2BIG, "a long line")
@@ -172,7 +173,7 @@ func TestNumtasksMaximum(t *testing.T) {
 	if s := stats(t, a); s != (numtasksStats{usage: 5, successes: 4, failures: 2}) {
 		t.Errorf("statistics: %+v", s)
 	}
-	endTask(t, children[0])
+	endTask(t, a, children[0])
 	wantUsage(t, a, 4)
 	p.forks(t, 1)
 	p.wantRefused(t)
@@ -191,9 +192,90 @@ func TestNumtasksMaximum(t *testing.T) {
 // family is a group with 60 tasks, and two groups below it.
 func family(t *testing.T, h containerfs.Hierarchy) (parent, a, b containerfs.Container) {
 	t.Helper()
+	return familyOf(t, h, 60)
+}
+
+// familyOf is a family with that many tasks. One share of the parent is one task.
+func familyOf(t *testing.T, h containerfs.Hierarchy, tasks int) (parent, a, b containerfs.Container) {
+	t.Helper()
 	parent = mkdir(t, h.Root(), "parent")
-	setShares(t, parent, "min_shares=60,max_shares=60,child_shares_divisor=60")
+	setShares(t, parent, fmt.Sprintf("min_shares=%d,max_shares=%d,child_shares_divisor=%d", tasks, tasks, tasks))
 	return parent, mkdir(t, parent, "a"), mkdir(t, parent, "b")
+}
+
+// A failure counts where the fork was tried and where the limit is, and nowhere else.
+func TestNumtasksFailuresCountAtTheLimit(t *testing.T) {
+	begin(t)
+	parent, a, b := familyOf(t, divided(t), 5)
+	leaf := mkdir(t, a, "leaf")
+	p := forkerIn(t, leaf)
+	p.forks(t, 4)
+	p.wantRefused(t)
+	p.wantRefused(t)
+	for c, want := range map[containerfs.Container]numtasksStats{
+		leaf: {usage: 5, successes: 4, failures: 2}, a: {usage: 5}, b: {}, parent: {usage: 5, failures: 2},
+	} {
+		if s := stats(t, c); s != want {
+			t.Errorf("statistics of %s: %+v, want %+v", c.Path, s, want)
+		}
+	}
+	p.end()
+}
+
+// A task has its number until it is reaped, and counts until then.
+func TestNumtasksCountsTheUnreaped(t *testing.T) {
+	begin(t)
+	parent, a, b := family(t, divided(t))
+	setShares(t, a, "max_shares=10")
+	onThread(t, func(int) {
+		if err := a.Attach(0); err != nil {
+			t.Error(err)
+			return
+		}
+		var dead []int
+		for range 9 {
+			pid, err := bare.Spawn(bare.Exits)
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			if err := awaitZombie(pid); err != nil {
+				t.Error(err)
+			}
+			dead = append(dead, pid)
+		}
+		wantUsage(t, a, 10)
+		_, err := bare.Spawn(bare.Exits)
+		wantError(t, err, unix.EAGAIN, "a fork beside nine that nobody has reaped")
+		// The dead are not moved: nine of them are left where they died.
+		if err := b.Attach(0); err != nil {
+			t.Error(err)
+		}
+		if err := a.Remove(); err != nil {
+			t.Errorf("rmdir waits for the dead: %v", err)
+		}
+		wantUsage(t, parent, 10)
+		for i, pid := range dead {
+			reap(pid)
+			wantUsage(t, parent, 9-i)
+		}
+		wantUsage(t, b, 1)
+	})
+	wantUnused(t, parent)
+}
+
+// A hierarchy that ends forgets the dead, too, and they find out by themselves.
+func TestNumtasksEndsBeforeTheDeadAreReaped(t *testing.T) {
+	begin(t)
+	h := mount(t, bound("numtasks"))
+	dead := sleeper(t)
+	killUnreaped(t, dead)
+	must(t, h.Unmount())
+	h = mount(t, bound("numtasks"))
+	reap(dead)
+	eventually(t, "the root counts the living", func() bool {
+		return stats(t, h.Root()).usage == len(got(h.Root().Tasks())(t))
+	})
 }
 
 // A guaranteed minimum can be reached, however greedy the siblings are.
@@ -214,7 +296,7 @@ func TestNumtasksGuarantee(t *testing.T) {
 	wantUsage(t, parent, 60)
 
 	// What is not guaranteed is for whoever comes first.
-	endTask(t, children[0])
+	endTask(t, b, children[0])
 	p.forks(t, 1)
 	p.wantRefused(t)
 	wantUsage(t, a, 21)
@@ -230,14 +312,18 @@ func TestNumtasksRemovalReturnsTheGuarantee(t *testing.T) {
 	p := forkerIn(t, b)
 	p.forks(t, 9)
 	p.wantRefused(t)
-	// A dead task keeps the removed group's memory, but nothing else.
+	// A dead task keeps the removed group's memory, and its number, but nothing else.
 	dead := sleeper(t)
 	must(t, a.Attach(dead))
 	killUnreaped(t, dead)
 	must(t, a.Remove())
-	p.forks(t, 50)
+	p.forks(t, 49)
 	p.wantRefused(t)
 	wantUsage(t, parent, 60)
+	reap(dead)
+	wantUsage(t, parent, 59)
+	p.forks(t, 1)
+	p.wantRefused(t)
 	p.end()
 }
 
@@ -281,10 +367,10 @@ func TestNumtasksLoweredMaximum(t *testing.T) {
 	wantUsage(t, a, 20)
 	for _, child := range children[:10] {
 		p.wantRefused(t)
-		endTask(t, child)
+		endTask(t, a, child)
 	}
 	p.wantRefused(t)
-	endTask(t, children[10])
+	endTask(t, a, children[10])
 	p.forks(t, 1)
 	p.wantRefused(t)
 	p.end()
@@ -310,47 +396,6 @@ func TestNumtasksMoveIn(t *testing.T) {
 	kill(pid)
 	p.end()
 	wantUnused(t, parent)
-}
-
-func TestNumtasksForkRate(t *testing.T) {
-	begin(t)
-	h := mount(t, bound("numtasks"))
-	a := mkdir(t, h.Root(), "a")
-	// The root is a group like others: enough for whoever lives there.
-	const rate = 100
-	setParameter(t, "forkrate", strconv.Itoa(rate))
-	t.Cleanup(func() { setParameter(t, "forkrate", "unlimited") })
-	setParameter(t, "forkrate_interval", "3")
-	t.Cleanup(func() { setParameter(t, "forkrate_interval", "1") })
-	onThread(t, func(int) {
-		if err := a.Attach(0); err != nil {
-			t.Error(err)
-			return
-		}
-		forked := 0
-		refused := func() bool {
-			pid, err := bare.Spawn(bare.Exits)
-			if err == nil {
-				forked++
-				reap(pid)
-				return false
-			}
-			wantError(t, err, unix.EAGAIN, "a fork too soon")
-			return true
-		}
-		// A slow machine may see an interval end before it has forked that often; not again and again.
-		if !within(patience, refused) {
-			t.Error("no fork is refused")
-			return
-		}
-		if forked < rate {
-			t.Errorf("refused after %d forks, %d are allowed", forked, rate)
-		}
-		within(patience, func() bool { return !refused() })
-		if s := stats(t, a); s.rateFailures == 0 || s.failures != 0 || s.successes != forked {
-			t.Errorf("statistics after %d forks: %+v", forked, s)
-		}
-	})
 }
 
 func TestNumtasksParameters(t *testing.T) {
@@ -405,6 +450,7 @@ func TestNumtasksForkBomb(t *testing.T) {
 		}
 		return len(tasks) == 0
 	})
+	kill(bomb)
 	wantUnused(t, a)
 	must(t, a.Remove())
 }

@@ -270,7 +270,7 @@ func TestSubsysForkCallbacks(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		want := map[string]int{"create": 1, "clone": 1, "populate": 1, "can_attach": 1, "moved": 1, "attach": 1, "post_attach": 1, "can_fork": 1, "fork": 1}
+		want := map[string]int{"create": 1, "clone": 1, "populate": 1, "can_attach": 1, "moved": 1, "attach": 1, "post_attach": 1, "can_fork": 1, "born": 1, "fork": 1}
 		for _, ss := range debugPair {
 			wantCallbacks(t, a, ss, want)
 			if n := counted(t, a, ss); n != 2 {

@@ -225,7 +225,9 @@ struct cftype {
  *	here.  @from is NULL where the task did not move: the hierarchy has just
  *	been mounted, and a task which was there before is counted in the root.
  *	@task may have exited since, and even been reaped: exit(@to, @task) and
- *	reaped(@to, @task) then have been called.  Context of @can_attach
+ *	reaped(@to, @task) are called after that.  So a subsystem that refuses no
+ *	move can charge and uncharge at once here, and needs neither of the two above.
+ *	Context of @can_attach
  * @post_attach: the tasks of a move to @to, one at least, have been attached.  The place for
  *	slow work.  Context of @attach
  * @can_fork: may @child be born in @css?  0, or a negative errno that becomes
@@ -237,6 +239,9 @@ struct cftype {
  *	removed: then @cancel_fork follows
  * @cancel_fork: @child was not born, or not in @css: its parent moved while it
  *	was being made, and can_fork() is asked again.  Context of @can_fork
+ * @born: @child is born in @css; its fork can no longer fail.  Not called where
+ *	can_fork() was not.  Optional.  Interrupts off, under tasklist_lock: for no
+ *	more than to count
  * @fork: @child has been born and is visible, but has not run yet.  It may have
  *	been moved already, and @css is where it is now; a move to come calls its
  *	->attach() later.  Where the hierarchy has just begun @child may have been
@@ -244,8 +249,8 @@ struct cftype {
  *	spinlock
  * @exit: @task leaves @css: it exits, or the hierarchy ends.  A subsystem that
  *	counts uncharges @css.  Called exactly once for each task that
- *	can_fork() or attach(…, NULL, …) counted.  Under rcu_read_lock(): must
- *	not sleep
+ *	can_fork() or attach(…, NULL, …) counted; by @task itself, or by who has
+ *	moved it meanwhile.  Under rcu_read_lock(): must not sleep
  * @reaped: @task, which died in @css, has been reaped: its numbers are free again.
  *	A subsystem that counts the dead, too, uncharges @css here and not in
  *	@exit.  Called exactly once for each task that was counted, after @exit;
@@ -303,6 +308,8 @@ struct container_subsys {
 			struct task_struct *child);
 	void (*cancel_fork)(struct container_subsys_state *css,
 			    struct task_struct *child);
+	void (*born)(struct container_subsys_state *css,
+		     struct task_struct *child);
 	void (*fork)(struct container_subsys_state *css,
 		     struct task_struct *child);
 	void (*exit)(struct container_subsys_state *css,
@@ -547,7 +554,7 @@ int __container_fork_wait(void);
  * CONTAINER_FORK_ASKED it has got one.
  */
 #define CONTAINER_FORK_ODD	BIT(30)
-static_assert(CONFIG_MAX_CONTAINER_SUBSYS <= 30);
+static_assert(CONFIG_MAX_CONTAINER_SUBSYS <= 28);	/* two more marks: internal.h */
 
 int __container_can_fork(struct task_struct *child, u64 clone_flags,
 			 struct container **made);

@@ -15,6 +15,9 @@ struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
  */
 unsigned long container_fork_hearers __read_mostly = CONTAINER_FORK_ODD;
 
+/* Ids of the subsystems with ->born().  As above. */
+unsigned long container_birth_hearers __read_mostly;
+
 /* Ids of the subsystems with ->reaped(), which count the dead.  As above. */
 unsigned long container_reap_hearers __read_mostly;
 
@@ -182,6 +185,9 @@ int container_register_subsys(struct container_subsys *ss)
 	if (ss->fork)
 		WRITE_ONCE(container_fork_hearers,
 			   container_fork_hearers | BIT(ss->id));
+	if (ss->born)
+		WRITE_ONCE(container_birth_hearers,
+			   container_birth_hearers | BIT(ss->id));
 	if (ss->reaped)
 		WRITE_ONCE(container_reap_hearers,
 			   container_reap_hearers | BIT(ss->id));

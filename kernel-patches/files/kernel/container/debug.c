@@ -20,6 +20,8 @@
  *			fork meanwhile then needs no luck to be seen.  Not for the
  *			root, where kernel threads are born, which cannot be killed
  *   X.hold_can_attach	the same for moves to here
+ *   X.hold_attach	the same when the task is here already, and before the
+ *			subsystem's ->attach() has counted it
  *   X.hold_readers	1 keeps those waiting who read X.reader, in any container,
  *			until 0 is written or they are killed; root only
  *   X.reader		0, to be read by them
@@ -42,6 +44,7 @@ enum callback {
 	CB_POST_ATTACH,
 	CB_CAN_FORK,
 	CB_CANCEL_FORK,
+	CB_BORN,
 	CB_FORK,
 	CB_EXIT,
 	CB_REAPED,
@@ -60,6 +63,7 @@ static const char * const callback_names[NR_CALLBACKS] = {
 	[CB_POST_ATTACH]	= "post_attach",
 	[CB_CAN_FORK]		= "can_fork",
 	[CB_CANCEL_FORK]	= "cancel_fork",
+	[CB_BORN]		= "born",
 	[CB_FORK]		= "fork",
 	[CB_EXIT]		= "exit",
 	[CB_REAPED]		= "reaped",
@@ -80,6 +84,7 @@ enum failing {
 enum held {
 	HOLD_CAN_FORK,
 	HOLD_CAN_ATTACH,
+	HOLD_ATTACH,
 	HOLD_READERS,
 	NR_HELD,
 };
@@ -95,7 +100,7 @@ struct debug_state {
 	bool hold[NR_HELD];
 };
 
-#define NR_FILES	14
+#define NR_FILES	15
 
 /* One of the two, and what is counted for it as a whole. */
 struct debug_subsys {
@@ -232,6 +237,7 @@ static void debug_attach(struct container_subsys_state *to,
 			 struct container_subsys_state *from,
 			 struct task_struct *task)
 {
+	wait_while_held(debug_state(to), HOLD_ATTACH);
 	count(to, CB_ATTACH);
 	if (from)
 		add_task(from, -1);
@@ -261,6 +267,12 @@ static void debug_cancel_fork(struct container_subsys_state *css,
 {
 	count(css, CB_CANCEL_FORK);
 	add_task(css, -1);
+}
+
+static void debug_born(struct container_subsys_state *css,
+		       struct task_struct *child)
+{
+	count(css, CB_BORN);
 }
 
 static void debug_fork(struct container_subsys_state *css,
@@ -412,6 +424,7 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 		.post_attach	= debug_post_attach,			\
 		.can_fork	= debug_can_fork,			\
 		.cancel_fork	= debug_cancel_fork,			\
+		.born		= debug_born,				\
 		.fork		= debug_fork,				\
 		.exit		= debug_exit,				\
 		.reaped		= debug_reaped,				\
@@ -438,6 +451,8 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 		  .write_u64 = write_held, .private = HOLD_CAN_FORK },	\
 		{ .name = "hold_can_attach", .read_u64 = read_held,	\
 		  .write_u64 = write_held, .private = HOLD_CAN_ATTACH },	\
+		{ .name = "hold_attach", .read_u64 = read_held,		\
+		  .write_u64 = write_held, .private = HOLD_ATTACH },	\
 		{ .name = "hold_readers", .read_u64 = read_held,	\
 		  .write_u64 = write_held, .private = HOLD_READERS,	\
 		  .flags = CFTYPE_ONLY_ON_ROOT },			\

@@ -86,6 +86,7 @@ extern struct mutex container_mutex;
 
 /* css.c */
 extern struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
+extern unsigned long container_birth_hearers;
 extern unsigned long container_reap_hearers;
 struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
@@ -209,6 +210,17 @@ static inline bool container_set_del_task(struct container_set *set,
 }
 
 /* member.c */
+
+/*
+ * In ->container_counted of a task that is visible; no subsystem has these ids.  MOVED:
+ * the subsystems have not heard of the task's move, or that it is there, nor of its
+ * exit since.  REAPED: nor of its reaping.
+ */
+#define COUNTED_MOVED	BIT(29)
+#define COUNTED_REAPED	BIT(28)
+#define COUNTED_MARKS	(COUNTED_MOVED | COUNTED_REAPED)
+
+void container_unmark_moved(struct task_struct *task);
 extern unsigned long container_moves;
 struct container_set *container_task_set_lock(struct task_struct *task)
 	__acquires(set->lock);

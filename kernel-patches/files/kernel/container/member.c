@@ -16,8 +16,8 @@
  *   ->container_node	 on the set's list while the task is alive and tracked: the
  *			 set's lock
  *   ->container_counted the subsystems that have counted the task and have not
- *			 forgotten it: the set's lock; before it is visible, its
- *			 maker
+ *			 forgotten it, and the marks of a move: the set's lock;
+ *			 before it is visible, its maker
  *
  * A task off its set's list (hlist_unhashed) is not born yet, has left, or is not
  * tracked.  It is never moved.
@@ -36,13 +36,20 @@
  *					takes back what it charged B
  *
  *	lock A				lock A, lock B
- *	  (waits)			  ->containers = B, on B's list
+ *	  (waits)			  ->containers = B, on B's list, marked
  *					unlock both
  *	  ->containers is not A: again
  *	lock B
- *	  off the list, bits taken
- *	unlock B
- *	uncharges B			uncharges A
+ *	  off the list; as it is marked,
+ *	  the bits are left
+ *	unlock B			uncharges A
+ *					lock B
+ *					  off the list: tells of the exit
+ *					unlock B
+ *					uncharges B
+ *
+ * So the subsystems hear of an exit, and of the reaping, after the move, however
+ * long the mover may take to tell of it.
  *
  * The charges are never fewer than the tasks: a move charges the new state before
  * the store and uncharges the old one after it, and an exit uncharges the state that
@@ -283,6 +290,9 @@ void __container_join(struct task_struct *child)
 {
 	struct container_set *set = rcu_dereference_protected(child->containers,
 							      true);
+	struct container_subsys *ss;
+	unsigned long callees;
+	unsigned int id;
 
 	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
 	if (!child->pid || !READ_ONCE(container_tracking))
@@ -291,6 +301,11 @@ void __container_join(struct task_struct *child)
 	spin_lock(&set->lock);
 	container_set_add_task(set, child);
 	spin_unlock(&set->lock);
+
+	callees = READ_ONCE(child->container_counted) &
+		  READ_ONCE(container_birth_hearers);
+	for_each_subsys_in(ss, id, callees)
+		ss->born(set->subsys[id], child);
 }
 
 void __container_post_fork(struct task_struct *child, struct container *made)
@@ -332,8 +347,11 @@ void __container_exit(struct task_struct *task)
 	set = container_task_set_lock(task);
 	container_set_del_task(set, task);
 	counted = task->container_counted;
-	/* The others have nothing to wait for. */
-	task->container_counted = counted & READ_ONCE(container_reap_hearers);
+	if (unlikely(counted & COUNTED_MOVED))
+		counted = 0;	/* see container_unmark_moved() */
+	else	/* The others have nothing to wait for. */
+		task->container_counted = counted &
+					  READ_ONCE(container_reap_hearers);
 	spin_unlock_irq(&set->lock);
 
 	/* The task's reference, which container_free() drops, keeps the set. */
@@ -353,11 +371,58 @@ void __container_reaped(struct task_struct *task)
 	/* container_counting_stop() may be here for the same task. */
 	set = container_task_set_lock(task);
 	counted = task->container_counted;
-	task->container_counted = 0;
+	if (unlikely(counted & COUNTED_MOVED)) {
+		task->container_counted |= COUNTED_REAPED;
+		counted = 0;	/* see container_unmark_moved() */
+	} else {
+		task->container_counted = 0;
+	}
 	spin_unlock_irq(&set->lock);
 
 	for_each_subsys_in(ss, id, counted)
 		ss->reaped(set->subsys[id], task);
+}
+
+/**
+ * container_unmark_moved - end what COUNTED_MOVED began
+ * @task: marked and pinned by the caller
+ *
+ * The subsystems have heard of its move: tell them what has become of it since; the
+ * rest it tells them itself.  Under container_mutex.
+ */
+void container_unmark_moved(struct task_struct *task)
+{
+	struct container_subsys *ss;
+	struct container_set *set;
+	unsigned long counted;
+	bool exited, reaped;
+	unsigned int id;
+
+	rcu_read_lock();
+	set = container_task_set_lock(task);
+	exited = hlist_unhashed(&task->container_node);
+	counted = task->container_counted & ~COUNTED_MARKS;
+	if (!exited)
+		task->container_counted = counted;
+	spin_unlock_irq(&set->lock);
+	if (!exited)
+		goto out;
+
+	/* A task off its set's list is not moved again: the set stays. */
+	for_each_subsys_in(ss, id, counted)
+		if (ss->exit)
+			ss->exit(set->subsys[id], task);
+
+	counted &= READ_ONCE(container_reap_hearers);
+	spin_lock_irq(&set->lock);
+	reaped = task->container_counted & COUNTED_REAPED;
+	task->container_counted = reaped ? 0 : counted;
+	spin_unlock_irq(&set->lock);
+	if (reaped)
+		for_each_subsys_in(ss, id, counted)
+			ss->reaped(set->subsys[id], task);
+out:
+	rcu_read_unlock();
 }
 
 /* Move */
@@ -368,6 +433,7 @@ struct moving_task {
 	struct container_set *to;
 	bool charged;
 	bool moved;
+	bool marked;			/* COUNTED_MOVED */
 };
 
 struct container_move {
@@ -542,6 +608,10 @@ static void move_switch(struct container_move *move, struct moving_task *m)
 		container_set_add_task(m->to, m->task);
 		container_set_leave(m->to);
 		WRITE_ONCE(container_moves, container_moves + 1);
+		if (m->task->container_counted) {
+			m->task->container_counted |= COUNTED_MOVED;
+			m->marked = true;
+		}
 		m->moved = true;
 		move->any_moved = true;
 	}
@@ -620,6 +690,8 @@ static void move_settle(struct container_move *move)
 			if (ss->attach)
 				ss->attach(move->to->subsys[id],
 					   m->from->subsys[id], m->task);
+		if (m->marked)
+			container_unmark_moved(m->task);
 	}
 	for_each_subsys_in(ss, id, mask)
 		if (move->any_moved && ss->post_attach)

@@ -8,7 +8,9 @@
  *		writing "res=numtasks" sets the numbers of forks to 0
  *
  * A fork in a group that has as many tasks as it may have fails with EAGAIN; so
- * does one beyond the group's rate of forks.  To move a task in is never refused.
+ * does one beyond the group's rate of forks, see numtasks_rate.c.  To move a task in
+ * is never refused.  A task counts until it has been reaped: what is scarce is
+ * its number.
  *
  * The groups above count the task too.  What a group is guaranteed is put aside in
  * its parent, used or not; only what it needs beyond that it borrows from its
@@ -18,40 +20,33 @@
  *   taken(group)  =  the larger of need(group) and min(group)
  *
  * No fork in a group makes need(group) exceed max(group).  A fork within its
- * group's min asks nobody above, so nobody above can refuse it.
+ * group's min asks nobody above, so nobody above can refuse it.  The root is
+ * guaranteed all that there is, and has nobody to borrow more from.
  *
  * Need and min share a word, the group's account, so that a change of either sees
  * the other, and no lock is needed.  A group is paid for before it takes, and
  * its parent paid back after it has given: at each moment a parent counts as much
- * as its children take, or more.  So a race can refuse a fork that came a moment
- * too early, but lets none through that is one too many.
+ * as its children take, or more.  So a race lets no fork through that is one too
+ * many.  What cannot be refused, a move or a new guarantee, refuses no fork by being
+ * under way: who was refused meanwhile asks again (numtasks_unsettled).  Only another
+ * fork can, which holds its place already and then fails.
+ *
+ * A new limit holds as soon as the write that sets it is over.  The root's is in its
+ * account.  Any other group's max is looked at again after a fork has been counted:
+ * either the fork sees the new one, or the fork came first.
+ *
+ * kernel-patches/models/numtasks.pml has a model of all this.
  */
-#include <linux/containers.h>
 #include <linux/init.h>
-#include <linux/jiffies.h>
-#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/sysfs.h>
+#include <linux/threads.h>
 
-#include "shares.h"
+#include "numtasks.h"
 
-struct numtasks {
-	struct container_subsys_state css;
-	atomic64_t account;		/* min << 32 | need */
-	unsigned int max;		/* UINT_MAX for no limit */
-	unsigned int level;		/* 0 for the root */
-	atomic64_t rate;		/* number of an interval << 32 | its forks */
-	atomic_long_t successes;
-	atomic_long_t failures;
-	atomic_long_t rate_failures;
-	struct shares_group shares;
-	struct numtasks *path[];	/* from the root down to this one */
-};
-
-/* The parameters: what there is for all.  INT_MAX stands for no limit. */
+/* What there is for all; INT_MAX stands for no limit. */
 static int total_numtasks = INT_MAX;
-static int forkrate = INT_MAX;
-static int forkrate_interval = 1;
 
 static struct container_subsys numtasks_subsys;
 
@@ -65,233 +60,239 @@ static struct numtasks *cont_numtasks(struct container *cont)
 	return numtasks_of(container_subsys_state(cont, &numtasks_subsys));
 }
 
-static u64 account(u32 min, u32 need)
+static bool full(const struct numtasks *nt, u64 account)
 {
-	return (u64)min << 32 | need;
+	return need_in(account) >= READ_ONCE(nt->max);
 }
 
-static u32 min_in(u64 account)
-{
-	return upper_32_bits(account);
-}
+/* Forks and exits: one task */
 
-static u32 need_in(u64 account)
-{
-	return lower_32_bits(account);
-}
-
-/* What the parent counts for a group. */
-static u32 taken_in(u64 account)
-{
-	return max(min_in(account), need_in(account));
-}
-
-/* Charges */
-
+/* Let a group and all above it count a task no more. */
 static void uncharge(struct numtasks *nt)
 {
-	unsigned int level = nt->level;
-	u64 old;
-
-	do {
-		old = atomic64_fetch_dec(&nt->path[level]->account);
-	} while (level-- && need_in(old) > min_in(old));
-}
-
-/* Is a group with this account at its maximum?  Never for what is not to be refused. */
-static __always_inline bool full(struct numtasks *nt, u64 account, bool force)
-{
-	return !force && need_in(account) >= READ_ONCE(nt->max);
+	numtasks_leave(nt, -1);
 }
 
 enum taking { TAKEN, REFUSED, BORROW };
 
 /*
- * Let a group that need not borrow count one task more: within its guarantee, or
- * the root.  BORROW says that it has to after all.
+ * Let a group count one task more, of what it has left or of what its parent has
+ * been @paid for, and set @need to what it needs then.  BORROW says that it has
+ * nothing left after all.
  */
-static __always_inline enum taking take_own(struct numtasks *nt, bool force)
+static __always_inline enum taking take(struct numtasks *nt, bool paid,
+					u32 *need)
 {
 	u64 old = atomic64_read(&nt->account);
+	enum taking taking;
 
+	/* Before the account: set_total() looks at them the other way round. */
+	atomic_inc(&nt->usage);
 	do {
-		if (full(nt, old, force))
-			return REFUSED;
-		if (nt->level && need_in(old) >= min_in(old))
-			return BORROW;
+		taking = full(nt, old) ? REFUSED :
+			 paid || has_left(old, 1) ? TAKEN : BORROW;
+		if (unlikely(taking != TAKEN)) {
+			atomic_dec(&nt->usage);
+			return taking;
+		}
 	} while (!atomic64_try_cmpxchg(&nt->account, &old, old + 1));
+
+	/* Within its guarantee there was nothing to pay. */
+	if (paid && unlikely(has_left(old, 1)))
+		numtasks_give_back(parent_of(nt), 1);
+	*need = need_in(old) + 1;
 	return TAKEN;
 }
 
-/* Let a group whose parent has paid count one task more. */
-static __always_inline bool take_paid(struct numtasks *nt, bool force)
-{
-	u64 old = atomic64_read(&nt->account);
-
-	do {
-		if (full(nt, old, force))
-			return false;
-	} while (!atomic64_try_cmpxchg(&nt->account, &old, old + 1));
-
-	/* Within its guarantee: there was nothing to pay. */
-	if (unlikely(need_in(old) < min_in(old)))
-		uncharge(nt->path[nt->level - 1]);
-	return true;
-}
-
-/*
- * Charge a task to a group, and to those above from which it borrows.  Inlined, as
- * each caller has one value of @force, and one of them is fork.
- */
-static __always_inline bool charge(struct numtasks *nt, bool force)
-{
-	unsigned int level;
-	enum taking taking;
-	u64 now;
-
-	do {
-		/* Up to the one that need not borrow, ... */
-		for (level = nt->level; level; level--) {
-			now = atomic64_read(&nt->path[level]->account);
-			/* Whoever cannot have it must not hold it meanwhile. */
-			if (full(nt->path[level], now, force))
-				return false;
-			if (need_in(now) < min_in(now))
-				break;
-		}
-		taking = take_own(nt->path[level], force);
-	} while (taking == BORROW);
-	if (taking == REFUSED)
-		return false;
-
-	/* ... and down from there, each paid by the one above. */
-	while (level < nt->level) {
-		if (!take_paid(nt->path[++level], force)) {
-			uncharge(nt->path[level - 1]);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Let one group count @more, which may be negative.  Returns what its parent is to. */
-static int add_one(struct numtasks *nt, int more)
-{
-	u64 old = atomic64_read(&nt->account), new;
-
-	do {
-		new = account(min_in(old), need_in(old) + more);
-	} while (!atomic64_try_cmpxchg(&nt->account, &old, new));
-	return taken_in(new) - taken_in(old);
-}
-
-/* Let a group and those above count @less no more, from the bottom up. */
-static void give_back(struct numtasks *nt, int less)
+/* Let the groups above one, from which it does not borrow, know of @n tasks. */
+static void tell_above(struct numtasks *nt, int n)
 {
 	unsigned int level = nt->level;
 
-	do {
-		less = -add_one(nt->path[level], -less);
-	} while (level-- && less);
+	while (level--)
+		atomic_add(n, &nt->path[level]->usage);
 }
 
-/* Let a group and those above count @more, from the root down: each is paid first. */
-static void pay(struct numtasks *nt, int more)
+/*
+ * Find out from whom a group would have one task more: itself or one above that
+ * need not borrow.  Returns NULL and sets @level, or returns the one that refuses.
+ */
+static __always_inline struct numtasks *find_owner(struct numtasks *nt,
+						   unsigned int *level)
 {
-	unsigned int level;
-	int taken;
+	struct numtasks *group;
+	u64 now;
 
-	for (level = 0; level <= nt->level; level++) {
-		taken = add_one(nt->path[level], more);
-		if (level)
-			give_back(nt->path[level - 1], more - taken);
+	for (*level = nt->level;; --*level) {
+		group = nt->path[*level];
+		now = atomic64_read(&group->account);
+		if (full(group, now))
+			return group;
+		if (has_left(now, 1))
+			return NULL;
+		if (!*level)
+			return group;
 	}
 }
 
 /*
- * Guarantee a group @min tasks.  With the controller's lock held.  For a moment the
- * parent counts all of a higher guarantee, whatever of it has been taken already.
+ * Charge a task to a group and to those above.  Returns NULL, or the group that
+ * refuses, with nothing charged.
  */
-static void set_min(struct numtasks *nt, u32 min)
+static __always_inline struct numtasks *charge(struct numtasks *nt)
 {
-	struct numtasks *parent = nt->level ? nt->path[nt->level - 1] : NULL;
-	u64 old = atomic64_read(&nt->account), new;
-	int prepaid = 0;
+	struct numtasks *group;
+	enum taking taking;
+	unsigned int level;
+	u32 need;
 
-	if (parent && min > min_in(old)) {
-		prepaid = min - min_in(old);
-		pay(parent, prepaid);
-	}
 	do {
-		new = account(min, need_in(old));
-	} while (!atomic64_try_cmpxchg(&nt->account, &old, new));
-	if (parent)
-		give_back(parent, prepaid - (int)(taken_in(new) - taken_in(old)));
+		/* Whoever cannot have it must not hold it meanwhile. */
+		group = find_owner(nt, &level);
+		if (group)
+			return group;
+		group = nt->path[level];
+		tell_above(group, 1);
+		taking = take(group, false, &need);
+		if (taking != TAKEN)
+			tell_above(group, -1);
+	} while (taking == BORROW);
+	if (taking == REFUSED)
+		return group;
+
+	/* From the owner down to the group, each is paid by the one above. */
+	for (;;) {
+		/* A new maximum, or whoever sets it sees this task. */
+		if (unlikely(need > READ_ONCE(group->max))) {
+			uncharge(group);
+			return group;
+		}
+		if (level == nt->level)
+			return NULL;
+		group = nt->path[++level];
+		if (take(group, true, &need) != TAKEN) {
+			uncharge(parent_of(group));
+			return group;
+		}
+	}
 }
 
-static void quantities_changed(struct shares_group *group)
+/* Limits and guarantees */
+
+static void set_min(struct numtasks *nt, u32 min)
+{
+	write_seqlock(&numtasks_unsettled);
+	numtasks_set_min(nt, min);
+	write_sequnlock(&numtasks_unsettled);
+}
+
+/* What a group is guaranteed.  There are no more numbers than PID_MAX_LIMIT. */
+static u32 new_min(const struct shares_group *group)
+{
+	return min_t(u64, group->min, group->parent ? PID_MAX_LIMIT : UINT_MAX);
+}
+
+/*
+ * The root's is in its account, as its min.  Who may use whatever its parent may is
+ * refused by the parent, where the limit is.
+ */
+static u32 new_max(const struct shares_group *group)
+{
+	if (!group->parent || group->shares.max_shares == SHARES_DONT_CARE)
+		return UINT_MAX;
+	return min_t(u64, group->max, UINT_MAX);
+}
+
+static u32 old_min(const struct numtasks *nt)
+{
+	return min_in(atomic64_read(&nt->account));
+}
+
+static void tighten(struct shares_group *group)
+{
+	struct numtasks *nt = container_of(group, struct numtasks, shares);
+	u32 min = new_min(group);
+
+	if (new_max(group) < nt->max)
+		WRITE_ONCE(nt->max, new_max(group));
+	if (nt->level ? min > old_min(nt) : min < old_min(nt))
+		set_min(nt, min);
+}
+
+static void relax(struct shares_group *group)
 {
 	struct numtasks *nt = container_of(group, struct numtasks, shares);
 
-	WRITE_ONCE(nt->max, min_t(u64, group->max, UINT_MAX));
-	/* What a hierarchy has as a whole is nobody's to guarantee. */
-	set_min(nt, nt->level ? group->min : 0);
+	WRITE_ONCE(nt->max, new_max(group));
+	set_min(nt, new_min(group));
 }
 
 static struct shares_controller numtasks_controller = {
 	.name		= "numtasks",
-	.lock		= __MUTEX_INITIALIZER(numtasks_controller.lock),
-	.changed	= quantities_changed,
+	SHARES_LOCKS(numtasks_controller),
+	.tighten	= tighten,
+	.relax		= relax,
 };
 
-/*
- * The tasks in a group and below it: what it needs, without what is put aside
- * there and not used.  While tasks come and go the answer is of no one moment, but
- * never more than the group needs.  With the controller's lock held.
- */
-static unsigned int usage(struct numtasks *nt)
+static u64 total_quantity(int total)
 {
-	struct shares_group *pos;
-	struct numtasks *below;
-	unsigned int unused = 0;
-	u64 now;
+	return total == INT_MAX ? SHARES_UNLIMITED : total;
+}
 
-	shares_for_each_below(pos, &nt->shares) {
-		below = container_of(pos, struct numtasks, shares);
-		now = atomic64_read(&below->account);
-		unused += taken_in(now) - need_in(now);
+static int usage(const struct numtasks *nt)
+{
+	return atomic_read(&nt->usage);
+}
+
+/*
+ * Let the root have less, unless more than that is in use.  A fork that is under way
+ * has either been counted or finds the new total; one that is refused for a total
+ * which is then refused itself asks again.
+ */
+static int lower_total(struct numtasks *root, u32 total)
+{
+	u32 old = old_min(root);
+	int ret = 0;
+
+	write_seqlock(&numtasks_unsettled);
+	numtasks_set_min(root, total);
+	if (usage(root) > (int)total) {
+		numtasks_set_min(root, old);
+		ret = -EINVAL;
 	}
-	return need_in(atomic64_read(&nt->account)) - unused;
+	write_sequnlock(&numtasks_unsettled);
+	return ret;
 }
 
-/* The rate of forks */
-
-static u32 this_interval(void)
+/* Divide a new total, unless more than that is in use. */
+static int set_total(int total)
 {
-	return div64_u64(get_jiffies_64(),
-			 (u64)READ_ONCE(forkrate_interval) * HZ);
+	struct numtasks *root = numtasks_of(numtasks_subsys.root_css);
+	struct shares_controller *ctl = &numtasks_controller;
+	int ret = 0;
+
+	mutex_lock(&ctl->lock);
+	if (usage(root) > total)
+		ret = -EINVAL;
+	else if (total < total_numtasks)
+		ret = lower_total(root, total);
+	if (!ret) {
+		shares_set_total(ctl, &root->shares, total_quantity(total));
+		WRITE_ONCE(total_numtasks, total);
+	}
+	mutex_unlock(&ctl->lock);
+	return ret;
 }
 
 /*
- * Count a fork in the group's interval.  It stays counted even if it fails later:
- * the work has been done.
+ * A fork was refused.  May it have been let through if nothing had been under way that
+ * cannot be refused?  @seq is even if we have asked that before.
  */
-static bool take_rate(struct numtasks *nt)
+static noinline bool was_unsettled(unsigned int *seq)
 {
-	u32 limit = READ_ONCE(forkrate), interval, forks;
-	u64 old;
-
-	if (limit == INT_MAX)
-		return true;
-	do {
-		/* In this order, or an interval that has ended could come back. */
-		old = atomic64_read_acquire(&nt->rate);
-		interval = this_interval();
-		forks = upper_32_bits(old) == interval ? lower_32_bits(old) : 0;
-		if (forks >= limit)
-			return false;
-	} while (atomic64_cmpxchg(&nt->rate, old,
-				  (u64)interval << 32 | (forks + 1)) != old);
+	if (!(*seq & 1) && !read_seqretry(&numtasks_unsettled, *seq))
+		return false;
+	*seq = read_seqbegin(&numtasks_unsettled);
 	return true;
 }
 
@@ -331,60 +332,107 @@ static void numtasks_destroy(struct container_subsys_state *css)
 {
 	struct numtasks *nt = numtasks_of(css);
 
-	WARN_ON_ONCE(need_in(atomic64_read(&nt->account)));
+	WARN_ON_ONCE(need_in(atomic64_read(&nt->account)) || usage(nt));
 	kfree(nt);
-}
-
-static int numtasks_can_attach(struct container_subsys_state *to,
-			       struct task_struct *task)
-{
-	charge(numtasks_of(to), true);
-	return 0;
-}
-
-static void numtasks_cancel_attach(struct container_subsys_state *to,
-				   struct task_struct *task)
-{
-	uncharge(numtasks_of(to));
 }
 
 static void numtasks_attach(struct container_subsys_state *to,
 			    struct container_subsys_state *from,
 			    struct task_struct *task)
 {
-	if (from)
-		uncharge(numtasks_of(from));
+	struct numtasks *nt = numtasks_of(to);
+
+	if (from) {
+		write_seqlock(&numtasks_unsettled);
+		numtasks_transfer(numtasks_of(from), nt);
+		write_sequnlock(&numtasks_unsettled);
+	} else {
+		numtasks_take_forced(nt, 1);
+		atomic_inc(&nt->usage);
+	}
+}
+
+/* A failure shows where the fork was tried, and where the limit is. */
+static noinline void count_failure(struct numtasks *nt, struct numtasks *limit,
+				   bool too_fast)
+{
+	atomic_long_inc(too_fast ? &nt->rate_failures : &nt->failures);
+	if (limit != nt)
+		atomic_long_inc(too_fast ? &limit->rate_failures :
+					   &limit->failures);
+}
+
+/*
+ * Has can_fork() been asked about this child before?  Then it has been given its own
+ * start time in between; before, it has a copy of its parent's.
+ */
+static bool asked_before(const struct task_struct *child)
+{
+	return child->start_time != current->start_time;
+}
+
+/*
+ * Charge a fork, and count it for the rate.  One that would be refused for want of
+ * tasks must not use up what others could.
+ */
+static noinline struct numtasks *charge_with_rate(struct numtasks *nt,
+						  bool *too_fast)
+{
+	struct numtasks *limit;
+	unsigned int level;
+	u32 interval;
+
+	*too_fast = false;
+	limit = find_owner(nt, &level);
+	if (limit)
+		return limit;
+	limit = numtasks_take_rate(nt, &interval);
+	*too_fast = limit;
+	if (limit)
+		return limit;
+	limit = charge(nt);
+	if (limit)
+		numtasks_return_rate(nt, interval);
+	return limit;
 }
 
 static int numtasks_can_fork(struct container_subsys_state *css,
 			     struct task_struct *child)
 {
-	struct numtasks *nt = numtasks_of(css);
+	struct numtasks *nt = numtasks_of(css), *limit;
+	bool too_fast = false;
+	unsigned int seq = 1;
 
-	if (!charge(nt, false)) {
-		atomic_long_inc(&nt->failures);
-		return -EAGAIN;
-	}
-	if (!take_rate(nt)) {
-		uncharge(nt);
-		atomic_long_inc(&nt->rate_failures);
-		return -EAGAIN;
-	}
-	atomic_long_inc(&nt->successes);
-	return 0;
+	rcu_read_lock();	/* see numtasks_take_rate() */
+	do {
+		if (unlikely(READ_ONCE(numtasks_forkrate) != INT_MAX) &&
+		    !asked_before(child))
+			limit = charge_with_rate(nt, &too_fast);
+		else
+			limit = charge(nt);
+	} while (unlikely(limit) && was_unsettled(&seq));
+	rcu_read_unlock();
+
+	if (likely(!limit))
+		return 0;
+	count_failure(nt, limit, too_fast);
+	return -EAGAIN;
 }
 
 static void numtasks_cancel_fork(struct container_subsys_state *css,
 				 struct task_struct *child)
 {
-	struct numtasks *nt = numtasks_of(css);
-
-	atomic_long_dec(&nt->successes);
-	uncharge(nt);
+	uncharge(numtasks_of(css));
 }
 
-static void numtasks_exit(struct container_subsys_state *css,
-			  struct task_struct *task)
+static void numtasks_born(struct container_subsys_state *css,
+			  struct task_struct *child)
+{
+	atomic_long_inc(&numtasks_of(css)->successes);
+}
+
+static void numtasks_reaped(struct container_subsys_state *css,
+			    struct task_struct *task)
 {
 	uncharge(numtasks_of(css));
 }
@@ -394,11 +442,6 @@ static void reset_stats(struct numtasks *nt)
 	atomic_long_set(&nt->successes, 0);
 	atomic_long_set(&nt->failures, 0);
 	atomic_long_set(&nt->rate_failures, 0);
-}
-
-static u64 total_quantity(int total)
-{
-	return total == INT_MAX ? SHARES_UNLIMITED : total;
 }
 
 /* Each hierarchy begins with a root as new. */
@@ -429,27 +472,17 @@ static int write_shares(struct kernfs_open_file *of, char *buf)
 			    &cont_numtasks(of_container(of))->shares, buf);
 }
 
-/* A fork that fails after a reset takes back a success from before it. */
-static long count_of(atomic_long_t *count)
-{
-	return max(atomic_long_read(count), 0L);
-}
-
 static int show_stats(struct seq_file *m, void *v)
 {
 	struct numtasks *nt = cont_numtasks(seq_container(m));
-	unsigned int now;
 
-	mutex_lock(&numtasks_controller.lock);
-	now = usage(nt);
-	mutex_unlock(&numtasks_controller.lock);
-	seq_printf(m, "numtasks: Current usage %u\n", now);
+	seq_printf(m, "numtasks: Current usage %d\n", usage(nt));
 	seq_printf(m, "numtasks: Number of successes %ld\n",
-		   count_of(&nt->successes));
+		   atomic_long_read(&nt->successes));
 	seq_printf(m, "numtasks: Number of failures %ld\n",
-		   count_of(&nt->failures));
+		   atomic_long_read(&nt->failures));
 	seq_printf(m, "numtasks: Number of forkrate failures %ld\n",
-		   count_of(&nt->rate_failures));
+		   atomic_long_read(&nt->rate_failures));
 	return 0;
 }
 
@@ -483,12 +516,11 @@ static struct container_subsys numtasks_subsys = {
 	.destroy	= numtasks_destroy,
 	.populate	= numtasks_populate,
 	.bind		= numtasks_bind,
-	.can_attach	= numtasks_can_attach,
-	.cancel_attach	= numtasks_cancel_attach,
 	.attach		= numtasks_attach,
 	.can_fork	= numtasks_can_fork,
 	.cancel_fork	= numtasks_cancel_fork,
-	.exit		= numtasks_exit,
+	.born		= numtasks_born,
+	.reaped		= numtasks_reaped,
 };
 
 static int __init numtasks_init(void)
@@ -497,58 +529,13 @@ static int __init numtasks_init(void)
 }
 subsys_initcall(numtasks_init);
 
-/* Parameters, on the command line and in /sys/module/numtasks/parameters/ */
-
-#define UNLIMITED_TEXT	"unlimited"
-
-static int parse_positive(const char *text, int *value)
-{
-	if (kstrtoint(text, 10, value) || *value < 1)
-		return -EINVAL;
-	return 0;
-}
-
-static int parse_limit(const char *text, int *value)
-{
-	if (sysfs_streq(text, UNLIMITED_TEXT)) {
-		*value = INT_MAX;
-		return 0;
-	}
-	return parse_positive(text, value);
-}
-
-/*
- * Divide a new total, unless there are more tasks than that.  The root is limited
- * before its tasks are counted: a fork that comes later sees the new limit, one
- * that is under way may be counted as if it had come before.
- */
-static int set_total(int total)
-{
-	struct numtasks *root = numtasks_of(numtasks_subsys.root_css);
-	struct shares_controller *ctl = &numtasks_controller;
-	unsigned int old_max;
-	int ret = 0;
-
-	mutex_lock(&ctl->lock);
-	old_max = root->max;
-	/* The store comes before the look at the tasks. */
-	smp_store_mb(root->max, min_t(u64, total_quantity(total), UINT_MAX));
-	if (usage(root) > total) {
-		WRITE_ONCE(root->max, old_max);
-		ret = -EINVAL;
-	} else {
-		shares_set_total(ctl, &root->shares, total_quantity(total));
-		WRITE_ONCE(total_numtasks, total);
-	}
-	mutex_unlock(&ctl->lock);
-	return ret;
-}
+/* The parameter total_numtasks; the others are in numtasks_rate.c */
 
 static int param_set_total(const char *text, const struct kernel_param *kp)
 {
 	int total, ret;
 
-	ret = parse_limit(text, &total);
+	ret = numtasks_parse_limit(text, &total);
 	if (ret)
 		return ret;
 	if (container_subsys_active(&numtasks_subsys))
@@ -557,49 +544,9 @@ static int param_set_total(const char *text, const struct kernel_param *kp)
 	return 0;
 }
 
-static int param_set_limit(const char *text, const struct kernel_param *kp)
-{
-	int limit, ret;
-
-	ret = parse_limit(text, &limit);
-	if (!ret)
-		WRITE_ONCE(*(int *)kp->arg, limit);
-	return ret;
-}
-
-static int param_get_limit(char *buffer, const struct kernel_param *kp)
-{
-	int limit = READ_ONCE(*(int *)kp->arg);
-
-	return limit == INT_MAX ? sysfs_emit(buffer, UNLIMITED_TEXT "\n") :
-				  sysfs_emit(buffer, "%d\n", limit);
-}
-
-static int param_set_interval(const char *text, const struct kernel_param *kp)
-{
-	int interval, ret;
-
-	ret = parse_positive(text, &interval);
-	if (!ret)
-		WRITE_ONCE(forkrate_interval, interval);
-	return ret;
-}
-
 static const struct kernel_param_ops total_ops = {
 	.set = param_set_total,
-	.get = param_get_limit,
-};
-
-static const struct kernel_param_ops limit_ops = {
-	.set = param_set_limit,
-	.get = param_get_limit,
-};
-
-static const struct kernel_param_ops interval_ops = {
-	.set = param_set_interval,
-	.get = param_get_int,
+	.get = numtasks_get_limit,
 };
 
 module_param_cb(total_numtasks, &total_ops, &total_numtasks, 0644);
-module_param_cb(forkrate, &limit_ops, &forkrate, 0644);
-module_param_cb(forkrate_interval, &interval_ops, &forkrate_interval, 0644);

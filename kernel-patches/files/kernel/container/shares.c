@@ -55,20 +55,34 @@ static u64 allowed_part(const struct shares_group *parent, int shares)
 	return part_of(parent->max, shares, parent->shares.child_shares_divisor);
 }
 
-static void divide(struct shares_controller *ctl, struct shares_group *group)
+static void divide(struct shares_group *group)
 {
 	group->min = guaranteed_part(group->parent, group->shares.min_shares);
 	group->max = allowed_part(group->parent, group->shares.max_shares);
-	ctl->changed(group);
 }
 
+/* Bring the new quantities of a group and of all below it into force. */
+static void enforce(struct shares_controller *ctl, struct shares_group *group)
+{
+	struct shares_group *pos;
+
+	ctl->tighten(group);
+	shares_for_each_below(pos, group)
+		ctl->tighten(pos);
+	ctl->relax(group);
+	shares_for_each_below(pos, group)
+		ctl->relax(pos);
+}
+
+/* Divide what a group has among all below it. */
 static void divide_below(struct shares_controller *ctl,
 			 struct shares_group *group)
 {
 	struct shares_group *pos;
 
 	shares_for_each_below(pos, group)
-		divide(ctl, pos);
+		divide(pos);
+	enforce(ctl, group);
 }
 
 static void set_root(struct shares_controller *ctl, struct shares_group *root,
@@ -76,7 +90,15 @@ static void set_root(struct shares_controller *ctl, struct shares_group *root,
 {
 	root->min = total;
 	root->max = total;
-	ctl->changed(root);
+	divide_below(ctl, root);
+}
+
+static void set_shares(struct shares_controller *ctl, struct shares_group *group,
+		       const struct shares *shares)
+{
+	write_seqcount_begin(&ctl->seq);
+	group->shares = *shares;
+	write_seqcount_end(&ctl->seq);
 }
 
 /**
@@ -91,14 +113,18 @@ static void set_root(struct shares_controller *ctl, struct shares_group *root,
 void shares_add_root(struct shares_controller *ctl, struct shares_group *root,
 		     u64 total)
 {
+	static const struct shares shares = {
+		/* a share of what? */
+		.min_shares = SHARES_UNSUPPORTED,
+		.max_shares = SHARES_UNSUPPORTED,
+		.child_shares_divisor = SHARES_DEFAULT_DIVISOR,
+	};
+
 	mutex_lock(&ctl->lock);
 	root->parent = NULL;
 	INIT_LIST_HEAD(&root->children);
 	INIT_LIST_HEAD(&root->sibling);
-	/* a share of what? */
-	root->shares.min_shares = SHARES_UNSUPPORTED;
-	root->shares.max_shares = SHARES_UNSUPPORTED;
-	root->shares.child_shares_divisor = SHARES_DEFAULT_DIVISOR;
+	set_shares(ctl, root, &shares);
 	set_root(ctl, root, total);
 	mutex_unlock(&ctl->lock);
 }
@@ -114,14 +140,19 @@ void shares_add_root(struct shares_controller *ctl, struct shares_group *root,
 void shares_add(struct shares_controller *ctl, struct shares_group *group,
 		struct shares_group *parent)
 {
+	static const struct shares shares = {
+		.min_shares = SHARES_DONT_CARE,
+		.max_shares = SHARES_DONT_CARE,
+		.child_shares_divisor = SHARES_DEFAULT_DIVISOR,
+	};
+
 	mutex_lock(&ctl->lock);
 	group->parent = parent;
 	INIT_LIST_HEAD(&group->children);
 	list_add_tail(&group->sibling, &parent->children);
-	group->shares.min_shares = SHARES_DONT_CARE;
-	group->shares.max_shares = SHARES_DONT_CARE;
-	group->shares.child_shares_divisor = SHARES_DEFAULT_DIVISOR;
-	divide(ctl, group);
+	set_shares(ctl, group, &shares);
+	divide(group);
+	enforce(ctl, group);
 	mutex_unlock(&ctl->lock);
 }
 
@@ -137,7 +168,7 @@ void shares_remove(struct shares_controller *ctl, struct shares_group *group)
 	mutex_lock(&ctl->lock);
 	list_del_init(&group->sibling);
 	group->min = 0;
-	ctl->changed(group);
+	enforce(ctl, group);
 	mutex_unlock(&ctl->lock);
 }
 
@@ -154,7 +185,6 @@ void shares_set_total(struct shares_controller *ctl, struct shares_group *root,
 {
 	lockdep_assert_held(&ctl->lock);
 	set_root(ctl, root, total);
-	divide_below(ctl, root);
 }
 
 /* What a group's children hold of it: the sum of min_shares, the largest max_shares. */
@@ -205,8 +235,9 @@ static int parse_share(const char *text, int *share)
 {
 	int value;
 
-	if (kstrtoint(text, 10, &value) || value < SHARES_DONT_CARE ||
-	    value == SHARES_UNSUPPORTED)
+	/* kstrtoint() takes a plus, too, and a newline at the end. */
+	if (text[strspn(text, "-0123456789")] || kstrtoint(text, 10, &value) ||
+	    value < SHARES_DONT_CARE || value == SHARES_UNSUPPORTED)
 		return -EINVAL;
 	if (value == SHARES_UNCHANGED)
 		return 0;
@@ -275,9 +306,9 @@ int shares_write(struct shares_controller *ctl, struct shares_group *group,
 		ret = check_shares(group, &new);
 	if (ret)
 		goto out;
-	group->shares = new;
+	set_shares(ctl, group, &new);
 	if (group->parent)
-		divide(ctl, group);
+		divide(group);
 	divide_below(ctl, group);
 out:
 	mutex_unlock(&ctl->lock);
@@ -290,16 +321,22 @@ out:
  * @group: whose
  * @m: where to
  *
- * May sleep.
+ * Takes no lock: whoever makes a container waits for the controller's, and a reader
+ * may be slow.
  */
 void shares_show(struct shares_controller *ctl, struct shares_group *group,
 		 struct seq_file *m)
 {
-	mutex_lock(&ctl->lock);
+	struct shares shares;
+	unsigned int seq;
+
+	do {
+		seq = read_seqcount_begin(&ctl->seq);
+		shares = group->shares;
+	} while (read_seqcount_retry(&ctl->seq, seq));
 	seq_printf(m, "res=%s,min_shares=%d,max_shares=%d,child_shares_divisor=%d\n",
-		   ctl->name, group->shares.min_shares, group->shares.max_shares,
-		   group->shares.child_shares_divisor);
-	mutex_unlock(&ctl->lock);
+		   ctl->name, shares.min_shares, shares.max_shares,
+		   shares.child_shares_divisor);
 }
 
 /**

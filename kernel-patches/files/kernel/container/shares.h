@@ -15,6 +15,7 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/seqlock.h>
 #include <linux/types.h>
 
 struct seq_file;
@@ -45,7 +46,7 @@ struct shares {
  * @min: the quantity that is guaranteed; 0 for don't care
  * @max: the quantity that is allowed; the parent's for don't care
  *
- * The controller's lock protects all of it.
+ * The controller's lock protects all of it; @shares can be read without.
  */
 struct shares_group {
 	struct shares_group *parent;
@@ -60,14 +61,27 @@ struct shares_group {
  * struct shares_controller - what a controller brings itself
  * @name: of the resource, as it follows "res="
  * @lock: initialised by the controller; taken within container_mutex
- * @changed: the quantities of @group may have changed; its parent has its own
- *	already.  With @lock held; must not sleep
+ * @seq: initialised by the controller, for the readers of shares
+ * @tighten: the quantities of @group may have changed: bring into force what others
+ *	have less by, a lower max or a higher min.  With @lock held; must not sleep
+ * @relax: bring into force the rest
+ *
+ * Whenever shares change all groups concerned are tightened first and then all
+ * relaxed, parents before their children each time: so that at no moment anybody
+ * can use what neither the old shares nor the new ones give him.
  */
 struct shares_controller {
 	const char *name;
 	struct mutex lock;	/* the shares of all its groups */
-	void (*changed)(struct shares_group *group);
+	seqcount_mutex_t seq;
+	void (*tighten)(struct shares_group *group);
+	void (*relax)(struct shares_group *group);
 };
+
+/* The initializer of @lock and @seq of the controller @ctl. */
+#define SHARES_LOCKS(ctl)						\
+	.lock = __MUTEX_INITIALIZER((ctl).lock),			\
+	.seq = SEQCNT_MUTEX_ZERO((ctl).seq, &(ctl).lock)
 
 void shares_add_root(struct shares_controller *ctl, struct shares_group *root,
 		     u64 total);

@@ -8,15 +8,21 @@
 #define NR_GROUPS	6
 #define TOTAL		100000
 
+/* What a controller is told: to tighten a group, or to relax it. */
+struct told {
+	struct shares_group *group;
+	bool relaxed;
+};
+
 /* A tree, and what its controller was told last. */
 struct tree {
 	struct shares_controller ctl;
 	struct shares_group groups[NR_GROUPS];	/* the first is the root */
-	struct shares_group *told[NR_GROUPS + 1];
+	struct told told[2 * NR_GROUPS];
 	unsigned int nr_told;
 };
 
-static void note_changed(struct shares_group *group)
+static void note(struct shares_group *group, bool relaxed)
 {
 	struct shares_group *root = group;
 	struct tree *tree;
@@ -25,7 +31,17 @@ static void note_changed(struct shares_group *group)
 		root = root->parent;
 	tree = container_of(root, struct tree, groups[0]);
 	if (tree->nr_told < ARRAY_SIZE(tree->told))
-		tree->told[tree->nr_told++] = group;
+		tree->told[tree->nr_told++] = (struct told){ group, relaxed };
+}
+
+static void note_tighten(struct shares_group *group)
+{
+	note(group, false);
+}
+
+static void note_relax(struct shares_group *group)
+{
+	note(group, true);
 }
 
 /* A tree in which group i is below group parents[i]; none for parents[0]. */
@@ -37,8 +53,10 @@ static struct tree *new_tree(struct kunit *test, u64 total,
 
 	KUNIT_ASSERT_NOT_NULL(test, tree);
 	tree->ctl.name = "thing";
-	tree->ctl.changed = note_changed;
+	tree->ctl.tighten = note_tighten;
+	tree->ctl.relax = note_relax;
 	mutex_init(&tree->ctl.lock);
+	seqcount_mutex_init(&tree->ctl.seq, &tree->ctl.lock);
 	shares_add_root(&tree->ctl, &tree->groups[0], total);
 	for (i = 1; i < NR_GROUPS; i++)
 		shares_add(&tree->ctl, &tree->groups[i],
@@ -103,6 +121,14 @@ static const struct write_case write_cases[] = {
 	{ 2, "min_shares=10 max_shares=20", -EINVAL },
 	{ 2, "min_shares=ten", -EINVAL },
 	{ 2, "min_shares=1.5", -EINVAL },
+	{ 2, "min_shares=1\n,max_shares=2", -EINVAL },
+	{ 2, "min_shares=1,max_shares=2\n", -EINVAL },
+	{ 2, "min_shares= 1", -EINVAL },
+	{ 2, "min_shares=1 ", -EINVAL },
+	{ 2, "min_shares=+1", -EINVAL },
+	{ 2, "min_shares=--1", -EINVAL },
+	{ 2, "min_shares=-", -EINVAL },
+	{ 2, "min_shares=1-", -EINVAL },
 	{ 2, "min_shares=10,min_shares=10", -EINVAL },
 	{ 2, "res=other,min_shares=10", -EINVAL },
 	{ 2, "res=,min_shares=10", -EINVAL },
@@ -196,18 +222,23 @@ static void five_levels(struct kunit *test)
 	expect_quantities(test, tree, 5, 2, 1250);
 }
 
-/* The controller hears of each group below a change once, of parents first. */
+/*
+ * The controller hears of each group below a change, of parents first; and of all that
+ * is to be tightened before anything is relaxed.
+ */
 static void who_is_told(struct kunit *test)
 {
 	struct tree *tree = new_tree(test, TOTAL, family);
-	static const int expected[] = { 2, 4 };
+	static const int expected[] = { 2, 4, 2, 4 };
 	int i;
 
 	must_write(test, tree, 2, "max_shares=30");
 	KUNIT_ASSERT_EQ(test, tree->nr_told, ARRAY_SIZE(expected));
-	for (i = 0; i < ARRAY_SIZE(expected); i++)
-		KUNIT_EXPECT_PTR_EQ(test, tree->told[i],
+	for (i = 0; i < ARRAY_SIZE(expected); i++) {
+		KUNIT_EXPECT_PTR_EQ(test, tree->told[i].group,
 				    &tree->groups[expected[i]]);
+		KUNIT_EXPECT_EQ(test, tree->told[i].relaxed, i >= 2);
+	}
 
 	tree->nr_told = 0;
 	KUNIT_EXPECT_EQ(test, write(tree, 2, "max_shares=1000"), -EINVAL);

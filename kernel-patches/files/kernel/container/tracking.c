@@ -152,7 +152,8 @@ static unsigned long counting_subsys(struct containerfs_root *root)
 	unsigned int id;
 
 	for_each_subsys_in(ss, id, root->subsys_mask)
-		if (ss->can_fork || ss->fork || ss->exit || ss->reaped)
+		if (ss->can_fork || ss->born || ss->fork || ss->exit ||
+		    ss->reaped)
 			mask |= BIT(id);
 	return mask;
 }
@@ -174,7 +175,7 @@ static int count_task(struct container_subsys *ss, struct task_struct *task)
 	set = container_task_set_lock(task);
 	counted = !hlist_unhashed(&task->container_node);
 	if (counted)
-		task->container_counted |= BIT(ss->id);
+		task->container_counted |= BIT(ss->id) | COUNTED_MOVED;
 	spin_unlock_irq(&set->lock);
 	rcu_read_unlock();
 
@@ -182,6 +183,8 @@ static int count_task(struct container_subsys *ss, struct task_struct *task)
 		ss->attach(ss->root_css, NULL, task);
 	else if (!counted && ss->cancel_attach)
 		ss->cancel_attach(ss->root_css, task);
+	if (counted)
+		container_unmark_moved(task);
 	return 0;
 }
 
