@@ -92,6 +92,7 @@ struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);
 int container_clone_states(struct container *cont);
+void container_drain_states(struct container *cont);
 void container_remove_states(struct container *cont);
 void container_destroy_states(struct container *cont);
 
