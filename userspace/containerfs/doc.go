@@ -9,8 +9,10 @@
 //	if errors.Is(err, unix.EBUSY) { ... }
 package containerfs
 
-// Type is the name of the filesystem for mount(2), and Magic its number for statfs(2).
+// Type is the name of the filesystem for mount(2), LegacyType the one from before there were containers, for a hierarchy of cpusets
+// alone, and Magic the number of both for statfs(2).
 const (
-	Type  = "container"
-	Magic = 0x27e0eb
+	Type       = "container"
+	LegacyType = "cpuset"
+	Magic      = 0x27e0eb
 )

@@ -32,7 +32,7 @@ func parseMounts(text string) []MountPoint {
 	var points []MountPoint
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) < 4 || fields[2] != Type {
+		if len(fields) < 4 || fields[2] != Type && fields[2] != LegacyType {
 			continue
 		}
 		p := MountPoint{Source: unescape(fields[0]), Dir: unescape(fields[1])}

@@ -44,12 +44,14 @@ func TestParseIDs(t *testing.T) {
 func TestParseMounts(t *testing.T) {
 	text := "rootfs / rootfs rw 0 0\n" +
 		`my\040jobs /mnt/a\040b container rw,relatime,name=jobs,release_agent=/bin/x\054y\134z 0 0` + "\n" +
-		"all /dev/container container rw,nosuid,debug_a,debug_b,noprefix 0 0\n"
+		"all /dev/container container rw,nosuid,debug_a,debug_b,noprefix 0 0\n" +
+		"none /cpusets cpuset rw,cpuset,noprefix 0 0\n"
 	want := []MountPoint{
 		{Source: "my jobs", Dir: "/mnt/a b", Flags: []string{"rw", "relatime"},
 			Options: Options{None: true, Name: "jobs", ReleaseAgent: `/bin/x,y\z`}},
 		{Source: "all", Dir: "/dev/container", Flags: []string{"rw", "nosuid"},
 			Options: Options{Subsystems: []string{"debug_a", "debug_b"}, NoPrefix: true}},
+		{Source: "none", Dir: "/cpusets", Flags: []string{"rw"}, Options: Options{Subsystems: []string{"cpuset"}, NoPrefix: true}},
 	}
 	if got := parseMounts(text); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

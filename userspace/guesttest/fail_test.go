@@ -3,7 +3,6 @@
 package guesttest
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,15 +93,6 @@ func withFailure(nth *os.File, n int, operation func() error) (injected bool, er
 		return false, err
 	}
 	return strings.TrimSpace(string(left[:size])) == "0", err
-}
-
-func isOneOf(err error, wants []unix.Errno) bool {
-	for _, want := range wants {
-		if errors.Is(err, want) {
-			return true
-		}
-	}
-	return false
 }
 
 var outOfMemory = []unix.Errno{unix.ENOMEM}

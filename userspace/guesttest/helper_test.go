@@ -40,6 +40,8 @@ var helpers = map[string]func(args []string){
 	"fsopen":     fsopenHelper,
 	"fspick":     fspickHelper,
 	"fsconfig":   fsconfigHelper,
+	"spin":       spinHelper,
+	"eat":        eatHelper,
 }
 
 // Main stays on the process's first thread: some helpers need to know it, and onThread must not get it, as the Go runtime never lets it end.

@@ -138,6 +138,16 @@ func wantError(t testing.TB, err error, want unix.Errno, format string, args ...
 	t.Errorf(format+": got %v, want %s", append(args, err, name)...)
 }
 
+// isOneOf tells whether err is one of some errnos.
+func isOneOf(err error, wants []unix.Errno) bool {
+	for _, want := range wants {
+		if errors.Is(err, want) {
+			return true
+		}
+	}
+	return false
+}
+
 // wantTasks fails the test unless the container has exactly the given threads.
 func wantTasks(t testing.TB, c containerfs.Container, want ...int) {
 	t.Helper()

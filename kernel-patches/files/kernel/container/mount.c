@@ -25,6 +25,7 @@ struct container_fs_context {
 	bool clone_children_given;
 	char *name;
 	char *release_agent;
+	const char *default_agent;	/* where none is given in a mount */
 };
 
 static struct container_fs_context *container_fc(struct fs_context *fc)
@@ -305,6 +306,12 @@ static int container_get_tree(struct fs_context *fc)
 
 	if (ctx->none && !ctx->name)
 		return invalfc(fc, "'none' needs a name=");
+	if (ctx->default_agent && !ctx->release_agent) {
+		ctx->release_agent = kstrdup(ctx->default_agent,
+					     GFP_KERNEL_ACCOUNT);
+		if (!ctx->release_agent)
+			return -ENOMEM;
+	}
 
 	mutex_lock(&container_mutex);
 	ret = find_or_start_root(fc);
@@ -448,6 +455,45 @@ int containerfs_show_options(struct seq_file *m, struct kernfs_root *kf_root)
 	spin_unlock(&root->agent_lock);
 	return 0;
 }
+
+#ifdef CONFIG_CONTAINER_CPUSET
+/*
+ * The filesystem of cpusets from before there were containers: the hierarchy that has
+ * the subsystem cpuset alone, with the old names of its files.  A type of its own, as
+ * programs look for it in /proc/mounts.
+ */
+static int cpuset_init_fs_context(struct fs_context *fc)
+{
+	struct container_fs_context *ctx;
+	int ret;
+
+	ret = container_init_fs_context(fc);
+	if (ret)
+		return ret;
+	ctx = container_fc(fc);
+	ctx->default_agent = "/sbin/cpuset_release_agent";
+	ctx->noprefix = true;
+	ctx->clone_children = false;
+	mutex_lock(&container_mutex);
+	ctx->subsys_mask = BIT(container_subsys_by_name("cpuset")->id);
+	mutex_unlock(&container_mutex);
+	return 0;
+}
+
+static struct file_system_type cpuset_fs_type = {
+	.name			= "cpuset",
+	.init_fs_context	= cpuset_init_fs_context,
+	.parameters		= container_fs_parameters,
+	.kill_sb		= container_kill_sb,
+};
+
+/* After the subsystem has been registered. */
+static int __init cpuset_fs_init(void)
+{
+	return register_filesystem(&cpuset_fs_type);
+}
+fs_initcall(cpuset_fs_init);
+#endif
 
 static int __init containerfs_init(void)
 {
