@@ -290,3 +290,16 @@ func TestGpcHelp(t *testing.T) {
 		}
 	}
 }
+// The agent is there under the name that legacy mounts of cpusets use, too.
+func TestProgramCpusetReleaseAgent(t *testing.T) {
+	begin(t)
+	o := named("legacy")
+	o.ReleaseAgent = "/sbin/cpuset_release_agent"
+	h := mount(t, o)
+	mkdir(t, h.Root(), "a")
+	released(t, h.Container("/a/b"))
+	eventually(t, "the released container is gone", func() bool { return !exists(h.Container("/a/b")) })
+	if !exists(h.Container("/a")) {
+		t.Error("the agent has removed a container that has not asked for it")
+	}
+}
