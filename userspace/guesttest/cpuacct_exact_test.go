@@ -5,6 +5,7 @@ package guesttest
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -100,15 +101,30 @@ func spin(t testing.TB) spinner {
 	t.Helper()
 	var stop atomic.Bool
 	started, done := make(chan int), make(chan bool)
-	go func() {
-		defer close(done)
+	var run func()
+	run = func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		started <- unix.Gettid()
+		tid := unix.Gettid()
+		if tid == os.Getpid() { // but for the first one, which Go keeps
+			go run()
+			<-done
+			runtime.UnlockOSThread()
+			return
+		}
+		defer close(done)
+		started <- tid
 		for !stop.Load() {
 		}
-	}()
-	t.Cleanup(func() { stop.Store(true); <-done })
-	return spinner{<-started}
+	}
+	go run()
+	tid := <-started
+	t.Cleanup(func() {
+		stop.Store(true)
+		<-done
+		// The container is to be removed next.
+		eventually(t, "the thread has ended", func() bool { return unix.Tgkill(os.Getpid(), tid, 0) == unix.ESRCH })
+	})
+	return spinner{tid}
 }
 
 // clock is the run time of the thread up to now.
