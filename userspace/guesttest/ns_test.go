@@ -410,6 +410,7 @@ func TestNsVirtualServer(t *testing.T) {
 	t.Cleanup(func() { setParameter(t, "total_numtasks", "unlimited") })
 	setShares(t, h.Root(), fmt.Sprintf("child_shares_divisor=%d", total))
 	s := startServer(t, unix.CLONE_NEWPID|unix.CLONE_NEWUTS)
+	s.keepThreads(t, 16)
 	c := own(h.Root(), s.pid)
 	tasks := len(threadsOf(s.pid))
 	setShares(t, c, fmt.Sprintf("max_shares=%d", tasks+20))

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -45,6 +47,13 @@ func (s server) clone(t testing.TB, flags int) error {
 	return s.result(t)
 }
 
+// keepThreads has the server's runtime make threads ahead: it ends a program when it cannot make the one that it wants, as at a limit of tasks.
+func (s server) keepThreads(t testing.TB, count int) {
+	t.Helper()
+	s.say(t, fmt.Sprint("threads ", count))
+	must(t, s.result(t))
+}
+
 // write has the server write to a file.
 func (s server) write(t testing.TB, file, text string) error {
 	t.Helper()
@@ -75,6 +84,9 @@ func serverHelper([]string) {
 				children = append(children, pid)
 			}
 			report(err)
+		case "threads":
+			keepThreads(flags)
+			report(nil)
 		case "write":
 			report(writeFile(words[1], words[2]))
 		case "read":
@@ -88,6 +100,23 @@ func serverHelper([]string) {
 	for _, pid := range children {
 		kill(pid)
 	}
+}
+
+// keepThreads lets as many goroutines at a time each have a thread. The runtime keeps the threads when the goroutines have ended.
+func keepThreads(count int) {
+	var arrived sync.WaitGroup
+	leave := make(chan bool)
+	for range count {
+		arrived.Add(1)
+		go func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			arrived.Done()
+			<-leave
+		}()
+	}
+	arrived.Wait()
+	close(leave)
 }
 
 // namespaces returns the namespaces of a thread as the file ns.proxy shows them.
