@@ -144,14 +144,16 @@ func TestCpuacctChargesWhoBurns(t *testing.T) {
 			h := mount(t, bound("cpuacct"))
 			burns := mkdir(t, h.Root(), "burns")
 			idles := mkdir(t, h.Root(), "idles")
-			must(t, idles.Attach(sleeper(t)))
+			sleeps := sleeper(t)
+			must(t, idles.Attach(sleeps))
 
 			used := burn(t, burns, kind)
 			if charged := usage(t, burns, "usage"); charged != used {
 				t.Errorf("usage is %v, the process has used %v", charged, used)
 			}
-			if charged := usage(t, idles, "usage"); charged > used/50 {
-				t.Errorf("a sleeper has been charged %v", charged)
+			// To fall asleep takes time, too, and on a busy host not little.
+			if charged, all := usage(t, idles, "usage"), processTime(t, sleeps); charged > all {
+				t.Errorf("a sleeper has been charged %v, and has used %v in all its life", charged, all)
 			}
 			stat := fields(t, burns, "stat")
 			if both := ticks(stat["user"] + stat["system"]); both != used.Truncate(time.Second/userHZ) {
