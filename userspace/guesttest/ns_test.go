@@ -122,7 +122,7 @@ func TestNsUserNamespace(t *testing.T) {
 	wantAlone(t, h)
 }
 
-// An ordinary user who makes namespaces by way of a user namespace gets a container that is his.
+// An ordinary user who makes namespaces by way of a user namespace gets a container that he can neither change nor leave behind.
 func TestNsOrdinaryUser(t *testing.T) {
 	begin(t)
 	h := mountNs(t)
@@ -136,11 +136,18 @@ func TestNsOrdinaryUser(t *testing.T) {
 	wantTasks(t, c, pid)
 	var st unix.Stat_t
 	must(t, unix.Stat(c.File("kill"), &st))
-	if st.Uid != ordinary {
+	if st.Uid != 0 {
 		t.Errorf("the container belongs to %d", st.Uid)
 	}
-	must(t, asUser(t, ordinary, ordinary, ordinary, c.Kill))
-	reap(pid)
+	for what, try := range map[string]func() error{
+		"auto_delete":  func() error { return c.Write("auto_delete", "0") },
+		"mkdir":        c.Child("stays").Create,
+		"descendants":  func() error { return c.Write("max_descendants", "9") },
+		"another task": func() error { return c.Attach(pid) },
+	} {
+		wantError(t, asUser(t, ordinary, ordinary, ordinary, try), unix.EACCES, "%s", what)
+	}
+	kill(pid)
 	wantGone(t, c)
 }
 

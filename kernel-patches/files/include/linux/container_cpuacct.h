@@ -12,6 +12,7 @@ struct container_subsys_state;
 
 #ifdef CONFIG_CONTAINER_CPUACCT
 
+#include <linux/interrupt.h>
 #include <linux/jump_label.h>
 #include <linux/kernel_stat.h>
 #include <linux/time64.h>
@@ -64,7 +65,7 @@ void __container_account_dead(struct task_struct *task);
  * @task: whose time it was, as far as the caller can tell: while interrupts are
  *	accounted this may be the idle task, whose time is nobody's
  * @index: kind of time, enum cpu_usage_stat; only user and plain system time
- *	counts
+ *	counts, and what ksoftirqd does for others
  * @ns: nanoseconds
  *
  * How much it was altogether is not known from here, but from the scheduler.
@@ -83,6 +84,11 @@ static inline void container_account_cputime(struct task_struct *task,
 	case CPUTIME_NICE:
 		kind = CONTAINER_USER;
 		break;
+	case CPUTIME_SOFTIRQ:
+		/* Its own work for ksoftirqd, an interruption for all others. */
+		if (task != this_cpu_ksoftirqd())
+			return;
+		fallthrough;
 	case CPUTIME_SYSTEM:
 		kind = CONTAINER_SYSTEM;
 		break;

@@ -190,8 +190,9 @@ struct cftype {
  *	a root's, before @destroy.  Optional.  Holds container_mutex, may sleep
  * @clone: let @child, which is being made, begin with the settings of @parent, its
  *	parent's state.  Returns 0 or a negative errno that fails the mkdir; then
- *	@remove and @destroy follow.  Optional.  Called in mkdir, after every
- *	@create and @populate, where the parent's file "clone_children" says 1.
+ *	@remove and @destroy follow.  Optional.  Called after every @create and
+ *	@populate, in mkdir where the parent's file "clone_children" says 1, and for
+ *	each container that the kernel makes for a task.
  *	container_for_each_child() finds @child from here on, so a subsystem that
  *	takes a lock of its own here and where settings change misses nothing.
  *	Holds container_mutex, may sleep
@@ -559,7 +560,7 @@ static_assert(CONFIG_MAX_CONTAINER_SUBSYS <= 28);	/* two more marks: internal.h 
 int __container_can_fork(struct task_struct *child, u64 clone_flags,
 			 struct container **made);
 bool __container_fork_stale(struct task_struct *child);
-void container_fork_again(struct task_struct *child);
+int container_fork_again(struct task_struct *child);
 void __container_join(struct task_struct *child);
 void __container_post_fork(struct task_struct *child, struct container *made);
 void container_cancel_fork(struct task_struct *child);
@@ -623,8 +624,9 @@ static inline void container_fork_namespaces(struct task_struct *child)
  * @clone_flags: what the fork was asked for
  * @made: for container_post_fork(), which alone knows whether there is something in it
  *
- * Returns 0, or a negative errno with nothing to undo.  Context: the parent's,
- * may sleep.  Undone by container_cancel_fork().
+ * Returns 0, or a negative errno with nothing to undo.  Context: the parent's, with
+ * no lock that is held while anybody waits for container_mutex; may sleep.
+ * Undone by container_cancel_fork().
  */
 static inline int container_can_fork(struct task_struct *child,
 				     u64 clone_flags, struct container **made)
@@ -639,8 +641,8 @@ static inline int container_can_fork(struct task_struct *child,
  *	container_can_fork()?
  * @child: about to become visible
  *
- * It may have moved, or its containers are being killed.  If so the caller drops its
- * locks, calls container_fork_again() and asks container_can_fork() again.
+ * It may have moved, or its containers are being killed.  If so the caller drops these
+ * locks, calls container_fork_again() and comes back.
  * Context: tasklist_lock and the siglock of current are held until after
  * container_join().
  */
@@ -797,7 +799,7 @@ static inline void container_post_fork(struct task_struct *child,
 				       struct container *made) {}
 static inline int container_unshare(unsigned long flags) { return 0; }
 static inline void container_cancel_fork(struct task_struct *child) {}
-static inline void container_fork_again(struct task_struct *child) {}
+static inline int container_fork_again(struct task_struct *child) { return 0; }
 static inline void container_exit(struct task_struct *task) {}
 static inline void container_reap_begin(void) {}
 static inline void container_reap_end(struct task_struct *task) {}

@@ -15,12 +15,14 @@
  * container_cancel_fork().  That it counts as populated from the beginning keeps the
  * child's arrival from being the first: see events.c.  The clone that failed
  * takes container_mutex once more, and removes it; so does one whose parent has been
- * moved meanwhile, before it begins anew where its parent is now.
+ * moved meanwhile, and then clone(2) begins anew, as if a signal had come in between.
  *
  * Fork has no time to look whether it is one of these.  Those and the forks of idle
  * tasks, which belong nowhere either, are marked as odd where that is known anyway,
  * and what they need is done in places of their own.
  */
+#include <linux/cred.h>
+#include <linux/init_task.h>
 #include <linux/sched/task.h>
 
 #include "internal.h"
@@ -30,7 +32,8 @@ static struct container_subsys *cloner;
 
 /**
  * container_set_cloner - remember a subsystem whose tasks get containers of their own
- * @ss: the subsystem, which is being registered; has ->clone_flags
+ * @ss: the subsystem, which is being registered, with its root's state; has
+ *	->clone_flags
  *
  * Returns -EBUSY where there is one already.  Under container_mutex.
  */
@@ -97,6 +100,14 @@ static void present(struct container *cont, struct task_struct *task,
 	unhold(cont);
 }
 
+/* Is it to make a container for tasks with these new namespaces? */
+static bool clones(struct container_subsys *ss, u64 flags)
+{
+	/* One that is being mounted may be missed, as if it came a moment later. */
+	return ss && (flags & ss->clone_flags) &&
+	       READ_ONCE(ss->root) != &container_dummy;
+}
+
 /* Where a task is in the hierarchy of a subsystem. */
 static struct container *place_of(struct task_struct *task,
 				  struct container_subsys *ss)
@@ -110,18 +121,23 @@ static struct container *place_of(struct task_struct *task,
 
 /*
  * Make a child of @parent, with its settings, held, and with no directory that shows
- * yet.  container_mutex is dropped meanwhile.
+ * yet.  It belongs to root: its owner could let it stay behind, for everybody whose number
+ * is its name to fail, and undo what limits are set there.  container_mutex is
+ * dropped meanwhile.
  */
 static struct container *make_child(struct container *parent, pid_t pid)
 {
 	struct containerfs_root *root = parent->root;
+	const struct cred *cred;
 	struct container *cont;
 	char name[16];
 
 	snprintf(name, sizeof(name), "%d", pid);
 	container_get(parent);
 	container_keep(parent);
+	cred = override_creds(&init_cred);
 	cont = container_create(parent, name, 0755, true);
+	revert_creds(cred);
 	container_unkeep(parent);
 	if (IS_ERR(cont))
 		containerfs_root_check(root);
@@ -185,7 +201,7 @@ int __container_unshare(unsigned long flags)
 {
 	struct container_subsys *ss = cloner;
 
-	return ss && (flags & ss->clone_flags) ? container_clone(current, ss) : 0;
+	return clones(ss, flags) ? container_clone(current, ss) : 0;
 }
 
 /**
@@ -207,7 +223,7 @@ struct container_set *container_clone_begin(struct task_struct *child,
 	struct container *cont;
 
 	*made = NULL;
-	if (!ss || !(clone_flags & ss->clone_flags))
+	if (!clones(ss, clone_flags))
 		return task_set_get(current);
 	if (mutex_lock_killable(&container_mutex))
 		return ERR_PTR(-EINTR);

@@ -23,8 +23,8 @@
  *
  * Nothing is charged while the subsystem is not mounted.  A charge touches the
  * counters of one CPU only, one set in each container up to the root.  Readers
- * have the CPUs charge what they have put together for the container, and take
- * no lock that outlives that.
+ * have the CPUs charge what they have put together for the container; those of
+ * "stat" then take turns.
  *
  * All containers share one clock of intervals, which begin where the interval was
  * last set.  Nobody walks the containers when one begins: each CPU's counters

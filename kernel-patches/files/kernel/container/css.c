@@ -172,16 +172,18 @@ int container_register_subsys(struct container_subsys *ss)
 	ss->id = hweight_long(container_subsys_all());
 	if (ss->id == MAX_SUBSYS)
 		goto out;
-	ret = ss->clone_flags ? container_set_cloner(ss) : 0;
-	if (ret)
-		goto out;
-
 	css = create_state(ss, &container_dummy.top);
 	ret = PTR_ERR_OR_ZERO(css);
 	if (ret)
 		goto out;
 	ss->root_css = css;
 	ss->root = &container_dummy;
+	ret = ss->clone_flags ? container_set_cloner(ss) : 0;
+	if (ret) {
+		container_dummy.top.subsys[ss->id] = NULL;
+		ss->destroy(css);
+		goto out;
+	}
 	if (ss->fork)
 		WRITE_ONCE(container_fork_hearers,
 			   container_fork_hearers | BIT(ss->id));

@@ -21,8 +21,9 @@
  * Locks, outermost first:
  *
  *   container_mutex	hierarchies, the tree of containers, all moves of
- *			tasks.  Never taken by fork or exit, nor to read a
- *			file.  A file or directory operation of kernfs must
+ *			tasks.  Never taken by exit, nor to read a file; by
+ *			fork only to make a container, and then before
+ *			cgroup_threadgroup_rwsem.  A file or directory operation of kernfs must
  *			drop its active reference first: container_kn_lock().
  *			Its holder takes no lock and waits for no reference
  *			that a reader of files may hold while it sleeps: so

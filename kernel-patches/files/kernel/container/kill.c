@@ -139,7 +139,7 @@ bool container_kill_due(void)
 /**
  * container_kill_forker - let a kill under way have current, if it may
  *
- * Context: current's, in fork; no lock held.
+ * Context: current's, in fork; no spinlock held.
  */
 void container_kill_forker(void)
 {

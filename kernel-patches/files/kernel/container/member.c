@@ -271,19 +271,28 @@ bool __container_fork_stale(struct task_struct *child)
 }
 
 /**
- * container_fork_again - undo container_can_fork(), which will be asked again
+ * container_fork_again - what container_can_fork() has done is outdated: do it again
  * @child: not visible; container_fork_stale() said yes
  *
+ * Fork may hold locks of others by now, under which container_mutex must not be taken:
+ * cgroup_threadgroup_rwsem is one, whose writers hold cpu_hotplug_lock.  So if a
+ * container was made for @child, it is left to container_cancel_fork(), and all of
+ * clone(2) begins anew.
+ *
+ * Returns 0, or a negative errno.  Undone by container_cancel_fork() in both cases.
  * May sleep.
  */
-void container_fork_again(struct task_struct *child)
+int container_fork_again(struct task_struct *child)
 {
-	bool odd = has_container_made(child);
-
-	container_cancel_fork(child);
-	if (odd)
-		container_fork_odd(child);
 	container_kill_forker();
+	if (has_container_made(child)) {
+		set_thread_flag(TIF_SIGPENDING);
+		return -ERESTARTNOINTR;
+	}
+	container_cancel_fork(child);
+	if (static_branch_unlikely(&containers_tracked))
+		return charge_child(child, task_set_get(current));
+	return 0;
 }
 
 void __container_join(struct task_struct *child)

@@ -15,7 +15,8 @@
  *
  * Exit needs nothing: a dead task keeps its container until its last switch.  All
  * of it happens under the lock of the CPU's runqueue, with which the count of the
- * running task can be brought up to date, too.  Nothing is shared between CPUs.
+ * running task can be brought up to date, too, but for the stop class's tasks, which
+ * the scheduler counts at their switches alone.  Nothing is shared between CPUs.
  *
  * While anything but the idle task runs, run->css is the state of its container, but
  * for the moment that a mover needs from its store of ->containers to our lock, in
@@ -101,7 +102,10 @@ void container_run_settle(int cpu, struct container_subsys_state *css, u64 now)
 		return;
 
 	rq_lock_irqsave(rq, &rf);
-	if (run_curr(rq) == rq->idle) {
+	if (!static_key_enabled(&container_cpuacct_mounted)) {
+		/* The end of the hierarchy: switches are not followed any more. */
+		run_set_css(run, NULL);
+	} else if (run_curr(rq) == rq->idle) {
 		run_charge(rq, rq->idle, max(now, rq->clock));
 		/* Spares who asks next the lock, and lets go of a state without tasks. */
 		run_set_css(run, NULL);
