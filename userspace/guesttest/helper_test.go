@@ -142,8 +142,14 @@ func stormHelper([]string) {
 	awaitStop()
 }
 
-// deadLeaderHelper says "ready" with the id of a thread that outlives the first one of the process.
-func deadLeaderHelper([]string) {
+// deadLeaderHelper says "ready" when the first thread of the process is dead, and others live. With an argument that one died as root, and the
+// others are an ordinary user's.
+func deadLeaderHelper(args []string) {
+	if len(args) > 0 {
+		if err := syscall.Setresuid(ordinary, ordinary, 0); err != nil {
+			panic(err)
+		}
+	}
 	go func() {
 		runtime.LockOSThread()
 		within(patience, func() bool { return !alive(os.Getpid(), os.Getpid()) })
@@ -151,6 +157,9 @@ func deadLeaderHelper([]string) {
 		awaitStop()
 		os.Exit(0)
 	}()
+	if len(args) > 0 {
+		syscall.RawSyscall(syscall.SYS_SETRESUID, 0, 0, 0) // this thread alone
+	}
 	syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0)
 }
 

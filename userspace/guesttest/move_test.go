@@ -114,6 +114,14 @@ func TestMoveProcessWithDeadLeader(t *testing.T) {
 	must(t, a.AttachProc(p.pid))
 	wantProcess(t, a, p.pid)
 	p.stop()
+
+	// It moves no more, so it is not asked whether it may.
+	ours := delegated(t, h.Root(), "ours")
+	p = start(t, nil, nil, "deadleader", "root")
+	p.line(t)
+	must(t, asUser(t, ordinary, ordinary, ordinary, func() error { return ours.AttachProc(p.pid) }))
+	wantProcess(t, ours, p.pid)
+	p.stop()
 }
 
 func TestChildStartsWithItsParent(t *testing.T) {

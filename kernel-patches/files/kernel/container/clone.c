@@ -74,7 +74,8 @@ static void unhold(struct container *cont)
 
 /*
  * Take a container away that has never shown.  If nobody has its hierarchy mounted,
- * that may end with it.
+ * that may end with it.  Where a subsystem has found a state of it and refers to
+ * that, the container goes with the last such reference.
  */
 static void withdraw(struct container *cont)
 {
@@ -82,7 +83,13 @@ static void withdraw(struct container *cont)
 
 	container_get(&root->top);
 	unhold(cont);
-	WARN_ON_ONCE(container_remove(cont));
+	if (container_remove(cont)) {
+		spin_lock_irq(&cont->lock);
+		WRITE_ONCE(cont->notify_on_release, false);
+		WRITE_ONCE(cont->auto_delete, true);
+		container_check_release(cont);
+		spin_unlock_irq(&cont->lock);
+	}
 	containerfs_root_check(root);
 	container_put(&root->top);
 }

@@ -135,7 +135,7 @@ int container_path(struct container *cont, char *buf, size_t len)
 {
 	int ret = kernfs_path(cont->kn, buf, len);
 
-	/* kernfs says how much it wrote, never how much it would have */
+	/* kernfs says how much it wrote: the same where all fits to the last byte */
 	return ret >= 0 && ret + 1 >= len ? -ENAMETOOLONG : ret;
 }
 
@@ -157,6 +157,7 @@ static struct container *create_container(struct container *parent)
 	if (!cont)
 		return ERR_PTR(-ENOMEM);
 	container_init(cont, parent->root, parent);
+	cont->removed = true;	/* until nothing can fail: no references */
 
 	ret = container_create_states(cont);
 	if (ret) {
@@ -215,6 +216,9 @@ static int link_child(struct container *cont, bool clone)
 		return ret;
 	}
 
+	spin_lock_irq(&cont->lock);
+	WRITE_ONCE(cont->removed, false);
+	spin_unlock_irq(&cont->lock);
 	count_descendant(cont, 1);
 	spin_lock_irq(&parent->lock);
 	parent->nr_children++;

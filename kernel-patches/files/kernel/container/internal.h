@@ -28,8 +28,9 @@
  *			Its holder takes no lock and waits for no reference
  *			that a reader of files may hold while it sleeps: so
  *			not kernfs_rwsem of a mounted hierarchy
- *   cpu_hotplug_lock	where the first mount and the last unmount turn static
- *			keys; so no CPU hotplug callback may take container_mutex
+ *   cpu_hotplug_lock	where the first mount and the last unmount, and those of
+ *			cpuacct, turn static keys; so no CPU hotplug callback may
+ *			take container_mutex
  *   tasklist_lock	fork, and for a moment kill
  *   siglock		of a thread group: its tasks' ->containers and the births
  *			of new ones; see member.c
@@ -39,7 +40,8 @@
  *			the scheduler
  *   container->lock	the container's sets, and whether it is busy
  *
- * All spinlocks are taken with interrupts off: fork holds two that are.
+ * These spinlocks are taken with interrupts off: fork holds two that are.  agent_lock is
+ * not, and nothing is taken under it.
  */
 #ifndef _KERNEL_CONTAINER_INTERNAL_H
 #define _KERNEL_CONTAINER_INTERNAL_H
@@ -55,6 +57,9 @@
  * square of its depth.
  */
 #define MAX_CONTAINER_DEPTH	256
+
+/* For paths up to PATH_MAX with the byte that ends them; see container_path(). */
+#define CONTAINER_PATH_LEN	(PATH_MAX + 1)
 
 #define MAX_HIERARCHIES		CONFIG_MAX_CONTAINER_HIERARCHIES
 #define MAX_SUBSYS		CONFIG_MAX_CONTAINER_SUBSYS

@@ -306,15 +306,17 @@ void __container_join(struct task_struct *child)
 	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
 	if (!child->pid || !READ_ONCE(container_tracking))
 		return;
-	/* container_tracking_start() may have seen the child already. */
+	/*
+	 * container_tracking_start() may have seen the child already.  A move may
+	 * have met it, and waits for the lock with what it has to tell.
+	 */
 	spin_lock(&set->lock);
 	container_set_add_task(set, child);
-	spin_unlock(&set->lock);
-
 	callees = READ_ONCE(child->container_counted) &
 		  READ_ONCE(container_birth_hearers);
 	for_each_subsys_in(ss, id, callees)
 		ss->born(set->subsys[id], child);
+	spin_unlock(&set->lock);
 }
 
 void __container_post_fork(struct task_struct *child, struct container *made)

@@ -30,7 +30,7 @@ static int show_membership(struct seq_file *m, struct container_set *set,
 	struct container *cont = container_set_container(set, root);
 	int ret;
 
-	ret = container_path(cont, buf, PATH_MAX);
+	ret = container_path(cont, buf, CONTAINER_PATH_LEN);
 	if (ret == -ENAMETOOLONG)
 		strscpy(buf, "(too long)", PATH_MAX);
 	else if (ret < 0)
@@ -61,7 +61,7 @@ int proc_container_show(struct seq_file *m, struct pid_namespace *ns,
 	int ret = 0;
 	char *buf;
 
-	buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	buf = kmalloc(CONTAINER_PATH_LEN, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
 

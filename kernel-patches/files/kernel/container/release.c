@@ -43,8 +43,11 @@ static void queue_release(struct container *cont, unsigned long delay)
 		return;
 	cont->release_queued = true;
 	container_get(cont);
+	/* Those that are to be looked at later do not hold up the others. */
 	if (llist_add(&cont->release_node, &release_list))
 		queue_delayed_work(system_unbound_wq, &release_work, delay);
+	else if (!delay)
+		mod_delayed_work(system_unbound_wq, &release_work, 0);
 }
 
 /* Give the container to the worker that removes what is empty. */
@@ -170,9 +173,25 @@ void container_busy_dec(struct container *cont)
 		container_events_changed(cont, -1);
 }
 
-/* Run the agent with the path as its argument; waits until it has started only. */
-static int run_agent(char *agent, char *path)
+/* In the process that is to be the agent, at the last moment. */
+static int agent_init(struct subprocess_info *info, struct cred *cred)
 {
+	struct container *cont = info->data;
+	bool due;
+
+	spin_lock_irq(&cont->lock);
+	due = is_empty(cont);
+	spin_unlock_irq(&cont->lock);
+	return due ? 0 : -ECANCELED;
+}
+
+/*
+ * Run the agent with the path as its argument; waits until it has started only.
+ * Returns -ECANCELED where the container has come back before.
+ */
+static int run_agent(char *agent, char *path, struct container *cont)
+{
+	struct subprocess_info *info;
 	char *argv[3] = { agent, path, NULL };
 	char *envp[3] = {
 		"HOME=/",
@@ -180,7 +199,9 @@ static int run_agent(char *agent, char *path)
 		NULL
 	};
 
-	return call_usermodehelper(agent, argv, envp, UMH_WAIT_EXEC);
+	info = call_usermodehelper_setup(agent, argv, envp, GFP_KERNEL,
+					 agent_init, NULL, cont);
+	return info ? call_usermodehelper_exec(info, UMH_WAIT_EXEC) : -ENOMEM;
 }
 
 /* Has the release happened, and which program is due with which argument? */
@@ -198,10 +219,10 @@ static int prepare_release(struct container *cont, char **agent, char **path)
 	if (!pending || !cont->root->release_agent)
 		return 0;
 	*agent = kstrdup(cont->root->release_agent, GFP_KERNEL);
-	*path = kmalloc(PATH_MAX, GFP_KERNEL);
+	*path = kmalloc(CONTAINER_PATH_LEN, GFP_KERNEL);
 	if (!*agent || !*path)
 		return -ENOMEM;
-	return min(container_path(cont, *path, PATH_MAX), 0);
+	return min(container_path(cont, *path, CONTAINER_PATH_LEN), 0);
 }
 
 /*
@@ -220,7 +241,7 @@ static void settle_release(struct container *cont)
 	ret = prepare_release(cont, &agent, &path);
 	mutex_unlock(&container_mutex);
 	if (!ret && agent)
-		ret = run_agent(agent, path);
+		ret = run_agent(agent, path, cont);
 
 	spin_lock_irq(&cont->lock);
 	cont->agent_starting = false;
@@ -232,7 +253,7 @@ static void settle_release(struct container *cont)
 		queue_delete(cont);
 	spin_unlock_irq(&cont->lock);
 
-	if (ret && !again)
+	if (ret && ret != -ECANCELED && !again)
 		pr_warn_ratelimited("container: release agent %s did not start: %d\n",
 				    agent, ret);
 	kfree(path);

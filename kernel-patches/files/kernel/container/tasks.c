@@ -281,7 +281,8 @@ static int may_move(const struct cred *opener, struct task_struct *task,
 	int ret;
 
 	rcu_read_lock();
-	ret = may_move_one(opener, task);
+	/* The leader of a group may be dead, and then has no say. */
+	ret = group ? 0 : may_move_one(opener, task);
 	if (group) {
 		for_each_thread(task, t) {
 			if (!(t->flags & PF_EXITING)) {

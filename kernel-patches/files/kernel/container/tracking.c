@@ -275,6 +275,8 @@ void container_counting_stop(struct containerfs_root *root)
 
 	/* The dead are on no list of ours. */
 	if (mask & container_reap_hearers) {
+		/* Exits that are under way tell of themselves first. */
+		synchronize_rcu();
 		rcu_read_lock();
 		for_each_process_thread(p, task)
 			if (READ_ONCE(task->container_counted) & mask)
