@@ -37,6 +37,9 @@ var (
 	open     = scenario{name: "open", rounds: 1000}
 	switches = scenario{name: "switch", rounds: 500}
 	tick     = scenario{name: "tick", rounds: 20}
+	fault    = scenario{name: "fault", rounds: 500}
+	wakeup   = scenario{name: "wakeup", rounds: 32}
+	affinity = scenario{name: "affinity", rounds: 500}
 	move     = scenario{name: "move", rounds: 50, args: []string{here, other}}
 	mkdir    = scenario{name: "mkdir", rounds: 20, args: []string{here}}
 )
@@ -65,19 +68,19 @@ const manyTasks = "many"
 // states is the whole benchmark. Every kernel goes through it in the same order; one that cannot mount what a state asks for
 // measures it with nothing mounted, so that the others have a figure with the same history to be compared with.
 var states = []state{
-	{"unmounted", nil, 0, []scenario{fork, thread, exec, open, switches, tick}},
+	{"unmounted", nil, 0, []scenario{fork, thread, exec, open, switches, tick, fault, wakeup, affinity}},
 	{"named/root", []string{""}, 0, []scenario{fork, thread}},
 	{"named/1", []string{""}, 1, []scenario{fork, thread, exec, open, switches, mkdir, move}},
 	{"named/5", []string{""}, 5, []scenario{fork, thread}},
 	{"2-hierarchies", []string{"", ""}, 1, []scenario{fork, thread}},
 	{"4-hierarchies", []string{"", "", "", ""}, 1, []scenario{fork, thread}},
-	{"cpuset/1", []string{"cpuset"}, 1, []scenario{fork, thread}},
+	{"cpuset/1", []string{"cpuset"}, 1, []scenario{fork, thread, fault, wakeup, affinity}},
 	{"cpuacct/1", []string{"cpuacct"}, 1, []scenario{fork, thread, switches, tick}},
 	{"numtasks/1", []string{"numtasks"}, 1, []scenario{fork, thread}},
 	{"bc/1", []string{"bc"}, 1, []scenario{fork, thread, open}},
 	{"ns/1", []string{"ns"}, 1, []scenario{fork, unshare}},
 	{"trio/root", []string{trio}, 0, []scenario{fork, thread}},
-	{"trio/1", []string{trio}, 1, []scenario{fork, thread, exec, open, switches, tick, mkdir, move}},
+	{"trio/1", []string{trio}, 1, []scenario{fork, thread, exec, open, switches, tick, mkdir, move, fault}},
 	{"trio/5", []string{trio}, 5, []scenario{fork, thread, tick}},
 	{"numtasks/5", []string{"numtasks"}, 5, []scenario{fork, thread}},
 	{manyTasks, []string{""}, 1, []scenario{listing("10"), listing("1000"), listing("10000")}},

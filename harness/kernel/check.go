@@ -72,13 +72,14 @@ func (c *check) mailsApply(ctx context.Context) error {
 }
 
 // checkpatch runs the kernel's own style checker over the mails. It is not asked whose new files are, which the last
-// step says in MAINTAINERS, nor about macros that use an argument twice, which all that walk a list must.
+// step says in MAINTAINERS, nor about macros that use an argument twice, which all that walk a list must, nor about a line of the log
+// that its caller begins and ends.
 func (c *check) checkpatch(ctx context.Context) error {
 	log, err := c.lab.log("checkpatch")
 	if err != nil {
 		return err
 	}
-	argv := []string{"perl", "scripts/checkpatch.pl", "--strict", "--no-summary", "--terse", "--ignore", "FILE_PATH_CHANGES,MACRO_ARG_REUSE"}
+	argv := []string{"perl", "scripts/checkpatch.pl", "--strict", "--no-summary", "--terse", "--ignore", "FILE_PATH_CHANGES,MACRO_ARG_REUSE,LOGGING_CONTINUATION"}
 	if err := (command.Command{Dir: c.pristine, Log: log}).Run(ctx, append(argv, c.patches...)...); err != nil {
 		text, readErr := os.ReadFile(log)
 		return errors.Join(errors.New(strings.TrimSpace(string(text))), readErr)

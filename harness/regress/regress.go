@@ -18,6 +18,9 @@ import (
 // Limit is how long the tests may take in one guest before it counts as hung.
 const Limit = 20 * time.Minute
 
+// nodes is how many NUMA nodes every guest has that runs tests: no test needs one without.
+const nodes = 2
+
 // Target is a kernel to be tested.
 type Target struct {
 	Machine *machine.Machine
@@ -113,6 +116,7 @@ func prepare(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (guest.C
 		Kernel:    image,
 		Initramfs: base,
 		Files:     []string{suite},
+		NUMA:      nodes,
 		LogDir:    filepath.Join(lab.BuildDir(), "log"),
 	}, nil
 }

@@ -40,6 +40,22 @@ func runUntilUsed(t testing.TB, pid int, d time.Duration) {
 	pause(t, pid)
 }
 
+// confined keeps the threads of the test itself on some CPUs until its end.
+func confined(t *testing.T, cpus unix.CPUSet) {
+	t.Helper()
+	var before unix.CPUSet
+	must(t, unix.SchedGetaffinity(0, &before))
+	confine := func(cpus *unix.CPUSet) {
+		for _, tid := range threadsOf(os.Getpid()) {
+			if err := unix.SchedSetaffinity(tid, cpus); err != unix.ESRCH {
+				must(t, err)
+			}
+		}
+	}
+	confine(&cpus)
+	t.Cleanup(func() { confine(&before) })
+}
+
 // percpu is the sum of usage_percpu.
 func percpu(t testing.TB, c containerfs.Container) time.Duration {
 	t.Helper()
@@ -284,6 +300,12 @@ func TestRaceCpuacctIsExact(t *testing.T) {
 // What a task has run up to its very end is its container's, which may have been removed when that is charged, and is the parent's subtree's.
 func TestCpuacctEndIsCharged(t *testing.T) {
 	begin(t)
+	var last, others unix.CPUSet
+	last.Set(runtime.NumCPU() - 1)
+	for cpu := range runtime.NumCPU() - 1 {
+		others.Set(cpu)
+	}
+	confined(t, others)
 	subsystems := []string{"cpuacct"}
 	if debugFlavor {
 		subsystems = append(subsystems, "debug_a") // which can tell when a state has been freed
@@ -294,6 +316,8 @@ func TestCpuacctEndIsCharged(t *testing.T) {
 	for range 20 {
 		b := mkdir(t, a, "b")
 		pid := busy(t, bare.Spins)
+		// Where nothing else runs: its processor then idles, and has not told of the end when the container goes.
+		must(t, unix.SchedSetaffinity(pid, &last))
 		must(t, b.Attach(pid))
 		runUntilUsed(t, pid, 5*time.Millisecond)
 		before := usage(t, a, "usage_subtree")

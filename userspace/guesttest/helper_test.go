@@ -42,6 +42,8 @@ var helpers = map[string]func(args []string){
 	"killself":   killSelfHelper,
 	"killin":     killInHelper,
 	"server":     serverHelper,
+	"spin":       spinHelper,
+	"eat":        eatHelper,
 }
 
 // Main stays on the process's first thread: some helpers need to know it, and onThread must not get it, as the Go runtime never lets it end.

@@ -208,7 +208,8 @@ struct cftype {
  *	that is NULL, move @task to @to?  0, or a negative errno that fails the whole
  *	move.  Current may have other credentials: it need not be who opened the file.
  *	Charges nothing, so nothing undoes it: that is for @can_attach.  Called for
- *	each task that moves, before anything is charged.  Optional.  Holds
+ *	each task that moves, before anything is charged; and with the parent for a
+ *	child that is to be born in @to, a container made for it.  Optional.  Holds
  *	container_mutex, may sleep; see @can_attach on forks
  * @can_attach: may @task move to @to?  0, or a negative errno that fails the
  *	whole move.  A subsystem that counts charges @to here.  Undone by
@@ -447,6 +448,9 @@ static inline struct cftype *seq_cftype(const struct seq_file *m)
 }
 
 int container_parse_u64(const char *text, u64 *val);
+/* For paths up to PATH_MAX with the byte that ends them. */
+#define CONTAINER_PATH_LEN	(PATH_MAX + 1)
+
 int container_path(struct container *cont, char *buf, size_t len);
 
 /**

@@ -228,6 +228,7 @@ struct container_set *container_clone_begin(struct task_struct *child,
 	struct container_subsys *ss = cloner;
 	struct container_set *from, *set;
 	struct container *cont;
+	int ret;
 
 	*made = NULL;
 	if (!clones(ss, clone_flags))
@@ -244,14 +245,16 @@ struct container_set *container_clone_begin(struct task_struct *child,
 		set = from;
 		goto out;
 	}
-	set = container_set_find(from, cont);
+	/* The parent stands for the child, which is not there yet. */
+	ret = container_may_attach(cont, current, NULL);
+	set = ret ? ERR_PTR(ret) : container_set_find(from, cont);
 	container_set_put(from);
-	if (set) {
-		*made = cont;
-	} else {
+	if (!set)
 		set = ERR_PTR(-ENOMEM);
+	if (IS_ERR(set))
 		withdraw(cont);
-	}
+	else
+		*made = cont;
 out:
 	mutex_unlock(&container_mutex);
 	return set;

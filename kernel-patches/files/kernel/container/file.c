@@ -5,6 +5,7 @@
  */
 #include <linux/capability.h>
 #include <linux/ctype.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -12,6 +13,9 @@
 
 /* Enough for any number with white space around it. */
 #define DEFAULT_WRITE_LEN	64
+
+/* More than any file takes: a list of the CPUs of the largest machines. */
+#define MAX_WRITE_LEN		SZ_64K
 
 /**
  * container_parse_u64 - read a number as all files of containers take it
@@ -71,7 +75,7 @@ static ssize_t file_write(struct kernfs_open_file *of, char *buf,
 static const struct kernfs_ops file_ops = {
 	.seq_show		= file_seq_show,
 	.write			= file_write,
-	.atomic_write_len	= PATH_MAX,
+	.atomic_write_len	= MAX_WRITE_LEN,
 };
 
 static umode_t file_mode(const struct cftype *cft)

@@ -58,9 +58,6 @@
  */
 #define MAX_CONTAINER_DEPTH	256
 
-/* For paths up to PATH_MAX with the byte that ends them; see container_path(). */
-#define CONTAINER_PATH_LEN	(PATH_MAX + 1)
-
 #define MAX_HIERARCHIES		CONFIG_MAX_CONTAINER_HIERARCHIES
 #define MAX_SUBSYS		CONFIG_MAX_CONTAINER_SUBSYS
 
@@ -230,6 +227,8 @@ void container_unmark_moved(struct task_struct *task);
 extern unsigned long container_moves;
 struct container_set *container_task_set_lock(struct task_struct *task)
 	__acquires(set->lock);
+int container_may_attach(struct container *to, struct task_struct *task,
+			 const struct cred *cred);
 int container_attach(struct container *to, struct task_struct *task,
 		     bool whole_group, const struct cred *cred);
 

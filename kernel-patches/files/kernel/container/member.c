@@ -543,16 +543,24 @@ static void cancel_charges(struct container_move *move, struct moving_task *m,
 	m->charged = false;
 }
 
-/* Ask all subsystems of the hierarchy whether it may be moved by who wants that. */
-static int move_permission(struct container_move *move, struct moving_task *m)
+/**
+ * container_may_attach - ask the subsystems of a container whether a task may come
+ * @to: the container
+ * @task: pinned by the caller
+ * @cred: of whoever wants that; NULL for the kernel itself
+ *
+ * Returns 0 or what the first that objects says.  Under container_mutex; may sleep.
+ */
+int container_may_attach(struct container *to, struct task_struct *task,
+			 const struct cred *cred)
 {
 	struct container_subsys *ss;
 	unsigned int id;
 	int ret;
 
-	for_each_subsys_in(ss, id, move->to->root->subsys_mask) {
-		ret = ss->may_attach ? ss->may_attach(move->to->subsys[id],
-						      m->task, move->cred) : 0;
+	for_each_subsys_in(ss, id, to->root->subsys_mask) {
+		ret = ss->may_attach ?
+			ss->may_attach(to->subsys[id], task, cred) : 0;
 		if (ret)
 			return ret;
 	}
@@ -584,7 +592,7 @@ static int move_charge(struct container_move *move, struct moving_task *m)
 /* Find the set that the task is to be in, and charge for it. */
 static int move_prepare(struct container_move *move, struct moving_task *m)
 {
-	int ret = move_permission(move, m);
+	int ret = container_may_attach(move->to, m->task, move->cred);
 
 	if (ret)
 		return ret;

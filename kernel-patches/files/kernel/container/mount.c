@@ -25,6 +25,7 @@ struct container_fs_context {
 	bool clone_children_given;
 	char *name;
 	char *release_agent;
+	const char *default_agent;	/* for a new hierarchy, if none is given */
 };
 
 static struct container_fs_context *container_fc(struct fs_context *fc)
@@ -155,6 +156,7 @@ static int container_parse_param(struct fs_context *fc,
 		ctx->noprefix = true;
 		return 0;
 	case OPT_RELEASE_AGENT:
+		ctx->default_agent = NULL;
 		return parse_release_agent(fc, param);
 	default:
 		return opt;
@@ -272,7 +274,8 @@ static int find_or_start_root(struct fs_context *fc)
 		if (ret)
 			return ret;
 		root->users++;
-		if (ctx->release_agent || ctx->clone_children_given)
+		if ((ctx->release_agent && !ctx->default_agent) ||
+		    ctx->clone_children_given)
 			infofc(fc, "release_agent= and clone_children= are for a new hierarchy");
 	} else {
 		if (!mask && !ctx->none) {
@@ -305,6 +308,12 @@ static int container_get_tree(struct fs_context *fc)
 
 	if (ctx->none && !ctx->name)
 		return invalfc(fc, "'none' needs a name=");
+	if (ctx->default_agent) {
+		ctx->release_agent = kstrdup(ctx->default_agent,
+					     GFP_KERNEL_ACCOUNT);
+		if (!ctx->release_agent)
+			return -ENOMEM;
+	}
 
 	mutex_lock(&container_mutex);
 	ret = find_or_start_root(fc);
@@ -448,6 +457,48 @@ int containerfs_show_options(struct seq_file *m, struct kernfs_root *kf_root)
 	spin_unlock(&root->agent_lock);
 	return 0;
 }
+
+#ifdef CONFIG_CONTAINER_CPUSET
+/*
+ * The filesystem of cpusets from before there were containers: a hierarchy that has
+ * the subsystem cpuset, with the old names of its files.  A type of its own, as
+ * programs look for it in /proc/mounts.
+ */
+static int cpuset_init_fs_context(struct fs_context *fc)
+{
+	struct container_fs_context *ctx;
+	int ret;
+
+	ret = container_init_fs_context(fc);
+	if (ret)
+		return ret;
+	ctx = container_fc(fc);
+	ctx->default_agent = "/sbin/cpuset_release_agent";
+	ctx->noprefix = true;
+	ctx->clone_children = false;
+	mutex_lock(&container_mutex);
+	ctx->subsys_mask = BIT(container_subsys_by_name("cpuset")->id);
+	mutex_unlock(&container_mutex);
+	return 0;
+}
+
+static struct file_system_type cpuset_fs_type = {
+	.name			= "cpuset",
+	.init_fs_context	= cpuset_init_fs_context,
+	.parameters		= container_fs_parameters,
+	.kill_sb		= container_kill_sb,
+};
+
+/* After the subsystem has been registered. */
+static int __init cpuset_fs_init(void)
+{
+	/* There may have been no room for it. */
+	if (!container_subsys_by_name("cpuset"))
+		return 0;
+	return register_filesystem(&cpuset_fs_type);
+}
+fs_initcall(cpuset_fs_init);
+#endif
 
 static int __init containerfs_init(void)
 {
