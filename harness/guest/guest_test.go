@@ -376,6 +376,59 @@ func TestProgramsDoNotSpeakForTheKernel(t *testing.T) {
 	})
 }
 
+// provoke is a job that lets the kernel's own dump test provoke something, and does not end for a while.
+func provoke(what string, afterwards string) guest.Job {
+	return script("echo " + what + " >/sys/kernel/debug/provoke-crash/DIRECT; " + afterwards)
+}
+
+// TestComplaints provokes complaints of all kinds.
+func TestComplaints(t *testing.T) {
+	eachFlavored(t, kernel.Debug, func(t *testing.T, c guest.Config) {
+		result, err := guest.Run(t.Context(), c, provoke("WARNING", "exit 3"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(result.Complaints) != 1 || !strings.Contains(result.Complaints[0].Text, "lkdtm_WARNING") || !strings.Contains(result.Complaints[0].Text, "end trace") {
+			t.Errorf("complaints:\n%s", complaint.Join(result.Complaints))
+		}
+		if result.ExitStatus != 3 {
+			t.Errorf("status %d, want 3", result.ExitStatus)
+		}
+		_, err = guest.Run(t.Context(), c, provoke("EXCEPTION", ""))
+		var panicked *guest.PanicError
+		if !errors.As(err, &panicked) || !strings.Contains(panicked.Text, "lkdtm_EXCEPTION") || !strings.Contains(panicked.Text, "Kernel panic - not syncing") {
+			t.Errorf("error %v, want a PanicError", err)
+		}
+	})
+}
+
+// TestCorruptMemory lets a kernel with KASAN write to memory that it has freed, and the job go on for ever.
+func TestCorruptMemory(t *testing.T) {
+	c := flavored(t, machine.All()[0], kernel.Debug)
+	_, err := guest.Run(t.Context(), c, provoke("WRITE_AFTER_FREE", "sleep 1000"))
+	var corrupt *guest.CorruptError
+	if !errors.As(err, &corrupt) {
+		t.Fatalf("error %v, want a CorruptError", err)
+	}
+	for _, want := range []string{"BUG: KASAN: slab-use-after-free in lkdtm_WRITE_AFTER_FREE", "Allocated by task", "Freed by task", "Memory state around the buggy address"} {
+		if !strings.Contains(corrupt.Text, want) {
+			t.Errorf("no %q in the report:\n%s", want, corrupt.Text)
+		}
+	}
+}
+
+// TestProcessorsThatHang locks up all processors, interrupts off, after which nobody answers.
+func TestProcessorsThatHang(t *testing.T) {
+	eachFlavored(t, kernel.Debug, func(t *testing.T, c guest.Config) {
+		c.SMP, c.Silence = 1, 15*time.Second
+		_, err := guest.Run(t.Context(), c, provoke("HARDLOCKUP", ""))
+		var stuck *guest.StuckError
+		if !errors.As(err, &stuck) || !stuck.Silent || !strings.Contains(stuck.Where, "lkdtm_HARDLOCKUP") {
+			t.Errorf("error %v, want a StuckError that names lkdtm_HARDLOCKUP", err)
+		}
+	})
+}
+
 func TestGuestThatEndsTooEarly(t *testing.T) {
 	eachMachine(t, func(t *testing.T, c guest.Config) {
 		for command, kind := range map[string]qemu.EventKind{
