@@ -90,7 +90,7 @@ func download(ctx context.Context, dir, log string) (string, error) {
 	// A place that does not answer, or that is not Debian's, is no matter as long as another has the package.
 	updated := c.Run(ctx, append(apt, "update")...)
 	if err := c.Run(ctx, append(apt, "source", "busybox")...); err != nil {
-		return "", fmt.Errorf("Debian's package cannot be got (BUSYBOX_SRC may name a tarball or a tree instead): %w", errors.Join(updated, err))
+		return "", fmt.Errorf("cannot get Debian's package (BUSYBOX_SRC may name a tarball or a tree instead): %w", errors.Join(updated, err))
 	}
 	trees, err := filepath.Glob(filepath.Join(dir, "busybox-*"))
 	if err != nil {

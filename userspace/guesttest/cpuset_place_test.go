@@ -82,6 +82,7 @@ func spinHelper(args []string) {
 				panic(err)
 			}
 			fmt.Println(unix.Gettid())
+			//lint:ignore SA5002 to compute is all that it is for
 			for {
 			}
 		}()

@@ -54,13 +54,6 @@ func (s server) keepThreads(t testing.TB, count int) {
 	must(t, s.result(t))
 }
 
-// write has the server write to a file.
-func (s server) write(t testing.TB, file, text string) error {
-	t.Helper()
-	s.say(t, fmt.Sprint("write ", file, " ", text))
-	return s.result(t)
-}
-
 // read has the server read a file.
 func (s server) read(t testing.TB, file string) string {
 	t.Helper()
@@ -87,8 +80,6 @@ func serverHelper([]string) {
 		case "threads":
 			keepThreads(flags)
 			report(nil)
-		case "write":
-			report(writeFile(words[1], words[2]))
 		case "read":
 			text, err := os.ReadFile(words[1])
 			if err != nil {

@@ -21,10 +21,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: guestagent is the guest's /init: the kernel starts it, and it runs the job that the host sends.")
 		os.Exit(2)
 	}
-	if err := serve(); err != nil {
-		fmt.Fprintf(os.Stderr, "guestagent: %v\n", err)
-		os.Exit(1)
-	}
+	fmt.Fprintf(os.Stderr, "guestagent: %v\n", serve())
+	os.Exit(1)
 }
 
 // serve does everything. It returns only with an error.

@@ -45,6 +45,7 @@ func Fork(what What) (int, error) {
 		self, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
 		syscall.RawSyscall(syscall.SYS_KILL, self, uintptr(syscall.SIGSTOP), 0)
 	}
+	//lint:ignore SA5002 to compute is all that it is for
 	for what == Hogs {
 	}
 	for what == Clones {
@@ -55,6 +56,7 @@ func Fork(what What) (int, error) {
 	for what == Explodes {
 		syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	}
+	//lint:ignore SA5002 to compute is all that it is for
 	for what == Spins {
 	}
 	for what == Calls {

@@ -186,8 +186,9 @@ struct cftype {
  *	Forks that began there may still come to @can_fork and then to @cancel_fork,
  *	exits be on their way to @exit, and dead tasks keep the memory for long: what
  *	@css takes from its parent is given back here, not in @destroy, and what comes
- *	later is charged to @css and to those above as if it were there.  Called once for each state but
- *	a root's, before @destroy.  Optional.  Holds container_mutex, may sleep
+ *	later is charged to @css and to those above as if it were there.  Called once
+ *	for each state but a root's, before @destroy.  Optional.  Holds container_mutex,
+ *	may sleep
  * @clone: let @child, which is being made, begin with the settings of @parent, its
  *	parent's state.  Returns 0 or a negative errno that fails the mkdir; then
  *	@remove and @destroy follow.  Optional.  Called after every @create and
