@@ -27,23 +27,34 @@ type race struct {
 	t    *testing.T
 	over atomic.Bool
 	wg   sync.WaitGroup
+
+	mu      sync.Mutex
+	threads []int // of the workers
 }
 
 // newRace starts a race in which CPUs are unplugged and plugged again all the time.
 func newRace(t *testing.T) *race {
 	t.Helper()
 	r := &race{t: t}
-	files := unpluggable(t)
+	r.hotplug()
+	return r
+}
+
+// hotplug adds the worker that unplugs CPUs and plugs them in again. The kernel may refuse to unplug one with the given errors.
+func (r *race) hotplug(refusals ...unix.Errno) {
+	r.t.Helper()
+	files := unpluggable(r.t)
 	next := 0
 	r.worker("hotplug", func() error {
 		file := files[next%len(files)]
 		next++
-		if err := setOnline(file, false); err != nil {
+		if err := setOnline(file, false); isOneOf(err, refusals) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 		return setOnline(file, true)
 	})
-	return r
 }
 
 // worker adds a worker, which does rounds one after the other, on a thread of its own. The channel is closed when it has ended.
@@ -52,6 +63,9 @@ func (r *race) worker(name string, round func() error) <-chan struct{} {
 	r.wg.Go(func() {
 		defer close(ended)
 		runtime.LockOSThread() // and never unlocked: the thread ends with the worker
+		r.mu.Lock()
+		r.threads = append(r.threads, unix.Gettid())
+		r.mu.Unlock()
 		rounds := 0
 		for ; !r.over.Load() || rounds == 0; rounds++ {
 			if err := round(); err != nil {
@@ -72,10 +86,14 @@ func (r *race) wait() {
 	r.finish()
 }
 
-// finish ends the race now.
+// finish ends the race now. The workers' threads, which may be in some container, have ended then.
 func (r *race) finish() {
+	r.t.Helper()
 	r.over.Store(true)
 	r.wg.Wait()
+	eventually(r.t, "the workers' threads have ended", func() bool {
+		return !slices.ContainsFunc(r.threads, func(tid int) bool { return alive(os.Getpid(), tid) })
+	})
 }
 
 // forksAndExits is a worker's round: children are born and die where the worker is.
