@@ -8,25 +8,29 @@
  *   here           C                               file
  *   give_back      numtasks_give_back()            numtasks_forced.c
  *   leave          numtasks_leave(), uncharge()    numtasks.h, numtasks.c
+ *   idle_above     idle_above()                    numtasks.c
  *   find_owner     find_owner()                    numtasks.c
- *   tell_above     tell_above()                    numtasks.c
- *   take           take()                          numtasks.c
+ *   take_own       take_own()                      numtasks.c
+ *   take_borrowed  take_borrowed(), refuse()       numtasks.c
  *   charge         charge()                        numtasks.c
- *   can_fork       the loop of numtasks_can_fork(), with was_unsettled()
+ *   can_fork       numtasks_can_fork(), can_fork_slow()
  *   take_left      take_left()                     numtasks_forced.c
  *   take_paid      take_paid()                     numtasks_forced.c
- *   take_forced    numtasks_take_forced()          numtasks_forced.c
+ *   take_forced    take_forced()                   numtasks_forced.c
  *   transfer       numtasks_transfer()             numtasks_forced.c
  *   set_min        numtasks_set_min()              numtasks_forced.c
- *   lower_total    lower_total()                   numtasks.c
- *   grow           tighten() and relax(), as enforce() of shares.c calls them
+ *   read_usage     numtasks_usage()                numtasks_forced.c
+ *   set_total      set_total(), divide_total()     numtasks.c
+ *   divide         tighten() and relax(), as enforce() of shares.c calls them
+ *   begin_change, end_change   shares_begin(), shares_end()   shares.c
+ *   hold, release  write_seqlock(), write_sequnlock() of numtasks_unsettled
  *
  * A scene, -DSCENE=n, says who is there and what must hold:
  *
  *   1  A task moves between A and B, guaranteed there or not, and P and R have room for
- *      one more: no fork is refused, and P and R always count the task, and count it
- *      once.
- *   2  A total below what is in use is tried: it is refused, and no fork is.
+ *      one more: no fork is refused, and whoever reads P's usage finds the task, and
+ *      finds it once.
+ *   2  A total of what is in use is tried, beside forks: if it is refused, no fork is.
  *   3  A total is lowered to what is in use, beside forks: if that is accepted, no more
  *      than that is in use from then on.
  *   4  P's maximum is lowered beside forks: none that is counted after that exceeds it.
@@ -35,20 +39,31 @@
  *   6  P's maximum and A's guarantee grow in one write: never can B have what is A's.
  *   7  Forks and exits in A, of which one is guaranteed, and in B, beside a task that
  *      moves there and back: P never counts less than there is.
+ *   8  A total is raised, and A's guarantee with it: a fork in B, which fits before and
+ *      after, is not refused.
+ *   9  A total is lowered, and A's guarantee with it, beside forks in A: as 3.
+ *  10  A task moves to B, finds itself there, and forks: B never has more than its
+ *      maximum.
+ *  11  A's guarantee changes while a task moves there and back, and P's usage is read.
  *
  * At the end of each, the groups count what they have, and nothing else.
  *
  * A switch breaks one step, and a scene finds it:
  *
- *   -DUNNOTICED      1  who is refused during a move does not ask again
- *   -DFINAL_REFUSAL  2  who is refused while a total is tried does not ask again
- *   -DLOOK_FIRST     3  the usage is looked at before the total is set
- *   -DUSAGE_LATE     3  a fork is in the account first, and then in the usage
- *   -DLOOK_ONCE      4  a fork does not look at the maximum again
- *   -DTOP_DOWN       7  who leaves tells the groups above first
- *   -DRELAX_FIRST    6  the maximum grows before the guarantee does
- *   -DLEAVE_FIRST    7  the task leaves A before it is counted in B
- *   -DTWO_STEPS      7  who leaves looks at the account in one step, and counts in another
+ *   -DUNNOTICED       1  who is refused during a move does not ask again
+ *   -DREAD_ANYHOW     1  who reads the usage does not look whether a task is moving
+ *   -DREPAY_ANYHOW    1  who has paid for nothing takes that back in two steps
+ *   -DFINAL_REFUSAL   2  who is refused while a total is tried does not ask again
+ *   -DLOOK_FIRST      3  the usage is looked at before the total is set
+ *   -DLOOK_ONCE       4  a fork does not look at the maximum again
+ *   -DTOP_DOWN        7  who leaves tells the groups above first
+ *   -DRELAX_FIRST     6  the maximum grows before the guarantee does
+ *   -DLEAVE_FIRST     7  the task leaves A before it is counted in B
+ *   -DTWO_STEPS       7  who leaves looks at the account in one step, and counts in another
+ *   -DSEVERAL_CHANGES 8  the guarantee and the total are changes of their own
+ *   -DLOOK_EARLY      9  the usage is looked at before the guarantees are the new ones
+ *   -DIDLE_LATE       9  a fork is in the account first, and then not idle above
+ *   -DSTORE_FIRST    10  the task is found in B before it is counted there
  */
 
 #ifndef SCENE
@@ -65,10 +80,14 @@
 byte need[4];
 byte min[4];
 byte max[4];
-byte usage[4];
+short idle[4];
 
 byte living[4];		/* what there is: tasks in the group itself */
-byte seq;		/* of numtasks_unsettled */
+bool mutex;		/* the controller's lock */
+byte changes;		/* of the controller */
+bool spinlock;		/* of numtasks_unsettled */
+byte seq;		/* its sequence */
+bool there;		/* a task that moves finds itself in B */
 byte running;		/* processes */
 bool accepted;		/* a new limit is in force: */
 byte limit = UNLIMITED;
@@ -81,10 +100,35 @@ byte limit = UNLIMITED;
 /* The variables of the steps below; g is the group, at level 2. */
 #define LOCALS								\
 	byte g, owner, level, l, n, m, less, bl, bn, bm, fl, fn, fm, sn, sm; \
-	byte paid, owed, noted;						\
-	bool given, refused, done, again, late
+	byte paid, owed, noted_changes, noted_seq, un;			\
+	short ui;							\
+	bool given, refused, done, late, unsure, alone
 
-/* Let the group at level @from, and those above, need @amount less. */
+inline hold()
+{
+	atomic { !spinlock -> spinlock = true };
+	seq++
+}
+
+inline release()
+{
+	seq++;
+	spinlock = false
+}
+
+inline begin_change()
+{
+	atomic { !mutex -> mutex = true };
+	changes++
+}
+
+inline end_change()
+{
+	changes++;
+	mutex = false
+}
+
+/* Let the group at level @from, and those above, need @amount less, which is idle. */
 inline give_back(from, amount)
 {
 	bl = from;
@@ -92,6 +136,7 @@ inline give_back(from, amount)
 	do
 	:: less == 0 -> break
 	:: else ->
+		idle[at(bl)] = idle[at(bl)] - less;
 		d_step {
 			bn = need[at(bl)];
 			bm = min[at(bl)];
@@ -119,10 +164,10 @@ inline leave(from, top)
 	do
 	:: d_step {
 		if
-		:: l < from && need[at(from)] <= min[at(from)]
+		:: l < from && need[at(from)] <= min[at(from)] ->
+			idle[at(l)] = idle[at(l)] + 1
 		:: else -> need[at(l)] = need[at(l)] - 1
 		fi;
-		usage[at(l)] = usage[at(l)] - 1;
 	   }
 	   if
 	   :: l == from -> break
@@ -133,7 +178,7 @@ inline leave(from, top)
 	l = from;
 	do
 	:: if
-	   :: !given
+	   :: !given -> idle[at(l)] = idle[at(l)] + 1
 	   :: else ->
 #ifdef TWO_STEPS
 		given = need[at(l)] > min[at(l)];
@@ -146,7 +191,6 @@ inline leave(from, top)
 		}
 #endif
 	   fi;
-	   usage[at(l)] = usage[at(l)] - 1;
 	   if
 	   :: l == top -> break
 	   :: else -> l--
@@ -156,6 +200,19 @@ inline leave(from, top)
 	l = 0;
 }
 
+/* Let the groups above level @owner have @more idle, or less. */
+inline idle_above(more)
+{
+	level = owner;
+	do
+	:: level == 0 -> break
+	:: else ->
+		level--;
+		idle[at(level)] = idle[at(level)] + more
+	od
+}
+
+/* Sets owner, and n and m to its account. */
 inline find_owner()
 {
 	refused = false;
@@ -166,154 +223,167 @@ inline find_owner()
 		m = min[at(owner)];
 	   }
 	   if
-	   :: n >= max[at(owner)] -> refused = true; break
-	   :: n < max[at(owner)] && n + 1 <= m -> break
-	   :: n < max[at(owner)] && n + 1 > m ->
+	   :: owner > 0 && n >= max[at(owner)] -> refused = true; break
+	   :: else ->
 		if
-		:: owner == 0 -> refused = true; break
-		:: else -> owner--
+		:: n + 1 <= m -> break
+		:: else ->
+			if
+			:: owner == 0 -> refused = true; break
+			:: else -> owner--
+			fi
 		fi
 	   fi
-	od;
-	n = 0;
-	m = 0;
-}
-
-/* Let the groups above level @owner have one more in their usage, or one less. */
-inline tell_above(one)
-{
-	level = owner;
-	do
-	:: level == 0 -> break
-	:: else ->
-		level--;
-		usage[at(level)] = usage[at(level)] + one
 	od
 }
 
-/* Let the group at level @owner count one more, and set n to what it needs then. */
-inline take(is_paid)
+inline compare_and_take()
 {
-	done = false;
-	refused = false;
-#ifndef USAGE_LATE
-	usage[at(owner)] = usage[at(owner)] + 1;
-#endif
 	d_step {
-		n = need[at(owner)];
-		m = min[at(owner)];
-	}
-	do
-	:: n >= max[at(owner)] -> refused = true; break
-	:: else ->
+		done = need[at(owner)] == n && min[at(owner)] == m;
 		if
-		:: !is_paid && n + 1 > m -> break
-		:: else
-		fi;
-		d_step {
-			if
-			:: need[at(owner)] == n && min[at(owner)] == m ->
-				need[at(owner)] = n + 1;
-				done = true;
-				late = late || (accepted && owner == 1 &&
-						n + 1 > limit);
-			:: else ->
-				n = need[at(owner)];
-				m = min[at(owner)];
-			fi
-		}
-		if
-		:: done -> break
+		:: done ->
+			need[at(owner)] = n + 1;
+			late = late || (accepted && owner == 1 && n + 1 > limit);
 		:: else
 		fi
+	}
+}
+
+inline take_own()
+{
+#ifndef IDLE_LATE
+	idle_above(-1);
+#endif
+	compare_and_take();
+	if
+#ifdef IDLE_LATE
+	:: done -> idle_above(-1)
+#else
+	:: !done -> idle_above(1)
+#endif
+	:: else
+	fi
+}
+
+/* A new maximum, or whoever sets it sees this task. */
+inline look_again()
+{
+#ifdef LOOK_ONCE
+	skip
+#else
+	if
+	:: owner > 0 && n >= max[at(owner)] ->
+		leave(owner, 0);
+		refused = true
+	:: else
+	fi
+#endif
+}
+
+inline take_borrowed()
+{
+	done = false;
+	do
+	:: d_step {
+		n = need[at(owner)];
+		m = min[at(owner)];
+	   }
+	   if
+	   :: n >= max[at(owner)] ->
+		leave(owner - 1, 0);
+		refused = true;
+		break
+	   :: else -> compare_and_take()
+	   fi;
+	   if
+	   :: done -> break
+	   :: else
+	   fi
 	od;
 	if
-#ifdef USAGE_LATE
-	:: done -> usage[at(owner)] = usage[at(owner)] + 1
+	:: done && n + 1 <= m ->
+#ifndef REPAY_ANYHOW
+		if
+		:: alone -> give_back(owner - 1, 1)
+		:: else -> hold(); give_back(owner - 1, 1); release()
+		fi
 #else
-	:: !done -> usage[at(owner)] = usage[at(owner)] - 1
+		give_back(owner - 1, 1)
 #endif
 	:: else
 	fi;
 	if
-	:: done && is_paid && n + 1 <= m -> give_back(owner - 1, 1)
+	:: done -> look_again()
 	:: else
-	fi;
-	n++;
-	m = 0;
+	fi
 }
 
-/* Sets refused, and owner to who refuses. */
+/* Sets refused. */
 inline charge()
 {
 	late = false;
+	done = false;
 	do
 	:: find_owner();
 	   if
 	   :: refused -> break
+	   :: else -> take_own()
+	   fi;
+	   if
+	   :: done -> look_again(); break
 	   :: else
-	   fi;
-	   tell_above(1);
-	   take(false);
-	   if
-	   :: done -> break
-	   :: else -> tell_above(-1)
-	   fi;
-	   if
-	   :: refused -> break
-	   :: else	/* BORROW */
 	   fi
 	od;
 	do
-	:: refused -> break
+	:: refused || owner == 2 -> break
 	:: else ->
-#ifndef LOOK_ONCE
-		if
-		:: n > max[at(owner)] ->
-			leave(owner, 0);
-			refused = true;
-			break
-		:: else
-		fi;
-#endif
-		if
-		:: owner == 2 -> break
-		:: else
-		fi;
 		owner++;
-		take(true);
-		if
-		:: done
-		:: else -> leave(owner - 1, 0); refused = true; break
-		fi
+		take_borrowed()
 	od;
 	n = 0;
+	m = 0;
 	level = 0;
+	owner = 0;
 	done = false;
 	given = false;
 }
 
 inline can_fork()
 {
-	noted = 1;
-	do
-	:: charge();
-	   if
-	   :: !refused -> break
-	   :: else
-	   fi;
-#ifdef FINAL_REFUSAL
-	   break
+	charge();
+	if
+	:: refused ->
+		noted_changes = changes;
+		noted_seq = seq;
+		charge();
+		unsure = noted_changes % 2 == 1 || noted_seq % 2 == 1;
+#ifndef FINAL_REFUSAL
+		unsure = unsure || changes != noted_changes;
 #else
-	   if
-	   :: noted % 2 == 0 && seq == noted -> break
-	   :: else
-	   fi;
-	   atomic { seq % 2 == 0 -> noted = seq }
+		unsure = noted_seq % 2 == 1;
 #endif
-	od;
-	noted = 0;
-	owner = 0;
+#ifndef UNNOTICED
+		unsure = unsure || seq != noted_seq;
+#else
+		unsure = noted_changes % 2 == 1 || changes != noted_changes;
+#endif
+		noted_changes = 0;
+		noted_seq = 0;
+		if
+		:: refused && unsure ->
+			atomic { !mutex -> mutex = true };
+			hold();
+			alone = true;
+			charge();
+			alone = false;
+			release();
+			mutex = false
+		:: else
+		fi;
+		unsure = false
+	:: else
+	fi
 }
 
 inline take_left(at_level, more)
@@ -324,7 +394,11 @@ inline take_left(at_level, more)
 		:: done -> need[at(at_level)] = need[at(at_level)] + more
 		:: else
 		fi
-	}
+	};
+	if
+	:: done -> idle[at(at_level)] = idle[at(at_level)] + more
+	:: else
+	fi
 }
 
 inline take_paid(at_level, more)
@@ -336,7 +410,8 @@ inline take_paid(at_level, more)
 		fm = taken(fn + more, fm) - taken(fn, fm);	/* borrowed */
 		fn = 0;
 	}
-	fm = more - fm;
+	idle[at(at_level)] = idle[at(at_level)] + more;
+	fm = (at_level > 0 -> more - fm : 0);
 	give_back(at_level - 1, fm);
 	fm = 0;
 }
@@ -345,9 +420,7 @@ inline take_forced(to, more)
 {
 	fl = to;
 	do
-	:: fl == 0 ->
-		need[R] = need[R] + more;
-		break
+	:: fl == 0 -> take_paid(0, more); break
 	:: else ->
 		take_left(fl, more);
 		if
@@ -366,9 +439,7 @@ inline take_forced(to, more)
 /* Count a task in @to instead of in @from, which are both below P. */
 inline transfer(from, to)
 {
-#ifndef UNNOTICED
-	seq++;
-#endif
+	hold();
 #ifdef LEAVE_FIRST
 	g = from;
 	leave(2, 2);
@@ -378,11 +449,11 @@ inline transfer(from, to)
 	fi;
 	g = to;
 	take_forced(2, 1);
-	usage[to] = usage[to] + 1;
+	idle[to] = idle[to] - 1;
 #else
 	g = to;
 	take_forced(2, 1);
-	usage[to] = usage[to] + 1;
+	idle[to] = idle[to] - 1;
 	g = from;
 	leave(2, 2);
 	if
@@ -391,14 +462,13 @@ inline transfer(from, to)
 	fi;
 #endif
 	given = false;
-#ifndef UNNOTICED
-	seq++;
-#endif
+	release()
 }
 
 /* Guarantee g @to tasks. */
 inline set_min(to)
 {
+	hold();
 	paid = 0;
 	d_step {
 		sn = need[g];
@@ -435,31 +505,79 @@ inline set_min(to)
 	paid = 0;
 	owed = 0;
 	done = false;
+	release()
 }
 
-inline lower_total(to)
+/* Set un to the usage of @group. */
+inline read_usage(group)
 {
-#ifdef LOOK_FIRST
-	if
-	:: usage[R] > to
-	:: else ->
-		min[R] = to;
-		limit = to;
-		accepted = true
-	fi;
-#else
-	seq++;
-	noted = min[R];
-	min[R] = to;
-	if
-	:: usage[R] > to -> min[R] = noted
-	:: else ->
-		limit = to;
-		accepted = true
-	fi;
-	seq++;
-	noted = 0;
+	do
+	:: noted_seq = seq;
+	   un = need[group];
+	   ui = idle[group];
+	   if
+#ifndef READ_ANYHOW
+	   :: noted_seq % 2 == 1 || seq != noted_seq
 #endif
+	   :: else ->
+		if
+		:: need[group] == un -> break
+		:: else
+		fi
+	   fi
+	od;
+	un = un - (ui > 0 -> ui : 0);
+	noted_seq = 0;
+	ui = 0
+}
+
+/* The root has @total, and A is guaranteed @of_A of it. */
+inline divide(total, of_A)
+{
+	g = A;
+	if
+	:: min[R] > total -> min[R] = total
+	:: else
+	fi;
+	if
+	:: min[A] < of_A -> set_min(of_A)
+	:: else
+	fi;
+#ifdef SEVERAL_CHANGES
+	end_change();
+	begin_change();
+#endif
+	min[R] = total;
+	if
+	:: min[A] != of_A -> set_min(of_A)
+	:: else
+	fi
+}
+
+inline set_total(to, of_A, old, old_of_A)
+{
+	begin_change();
+	read_usage(R);
+	if
+	:: un > to
+	:: else ->
+#ifdef LOOK_EARLY
+		min[R] = to;
+		read_usage(R);
+#endif
+		divide(to, of_A);
+#ifndef LOOK_EARLY
+#ifndef LOOK_FIRST
+		read_usage(R);
+#endif
+#endif
+		if
+		:: un > to -> divide(old, old_of_A)
+		:: else -> limit = to; accepted = true
+		fi
+	fi;
+	un = 0;
+	end_change()
 }
 
 /* Forks in @group, and lets the child exit, @times times. */
@@ -473,7 +591,11 @@ proctype Forker(byte group; byte times; bool must)
 	:: else ->
 		times--;
 		can_fork();
+#if SCENE == 2
+		assert(!must || !refused || accepted);
+#else
 		assert(!must || !refused);
+#endif
 		if
 		:: refused
 		:: else ->
@@ -506,11 +628,61 @@ proctype Mover(byte times)
 	running--
 }
 
-proctype LowerTotal(byte to)
+/* Moves to B by the hand of another, while it forks there once. */
+proctype MovesToB()
 {
-	byte noted;
+	LOCALS;
 
-	lower_total(to);
+#ifdef STORE_FIRST
+	d_step { living[A]--; living[B]++; there = true };
+	transfer(A, B);
+#else
+	transfer(A, B);
+	d_step { living[A]--; living[B]++; there = true };
+#endif
+	running--
+}
+
+proctype ForksOnceThere()
+{
+	LOCALS;
+
+	there;
+	g = B;
+	can_fork();
+	if
+	:: refused
+	:: else -> living[B]++
+	fi;
+	running--
+}
+
+/* Nobody else forks or exits meanwhile than who is told of by the scene. */
+proctype Reader(byte least; byte most)
+{
+	LOCALS;
+
+	read_usage(P);
+	assert(un >= least && un <= most);
+	running--
+}
+
+proctype SetTotal(byte to; byte of_A; byte old; byte old_of_A)
+{
+	LOCALS;
+
+	set_total(to, of_A, old, old_of_A);
+	running--
+}
+
+proctype Guarantee(byte of_A)
+{
+	LOCALS;
+
+	g = A;
+	begin_change();
+	set_min(of_A);
+	end_change();
 	running--
 }
 
@@ -527,6 +699,7 @@ proctype Grow()
 	LOCALS;
 
 	g = A;
+	begin_change();
 #ifdef RELAX_FIRST
 	max[P] = 2;
 	set_min(1);
@@ -534,6 +707,7 @@ proctype Grow()
 	set_min(1);
 	max[P] = 2;
 #endif
+	end_change();
 	running--
 }
 
@@ -542,14 +716,12 @@ inline begin(in_A, in_B)
 {
 	living[A] = in_A;
 	living[B] = in_B;
-	usage[A] = in_A;
-	usage[B] = in_B;
 	need[A] = in_A;
 	need[B] = in_B;
-	usage[P] = in_A + in_B;
-	usage[R] = in_A + in_B;
 	need[P] = taken(need[A], min[A]) + taken(need[B], min[B]);
+	idle[P] = need[P] - in_A - in_B;
 	need[R] = need[P];
+	idle[R] = idle[P];
 }
 
 init
@@ -574,16 +746,17 @@ init
 		max[P] = 2 + min[A];
 		min[R] = 2 + min[A];
 		begin(1, 0);
-		running = 2;
-		run Mover(2);
-		run Forker(B, 2, true);
+		running = 3;
+		run Mover(1);
+		run Forker(B, 1, true);
+		run Reader(1, 2);
 	}
 #elif SCENE == 2
 	atomic {
 		min[R] = 3;
-		begin(1, 1);
+		begin(1, 0);
 		running = 2;
-		run LowerTotal(1);
+		run SetTotal(1, 0, 3, 0);
 		run Forker(B, 2, true);
 	}
 #elif SCENE == 3
@@ -591,7 +764,7 @@ init
 		min[R] = 3;
 		begin(1, 0);
 		running = 3;
-		run LowerTotal(2);
+		run SetTotal(2, 0, 3, 0);
 		run Forker(A, 2, false);
 		run Forker(B, 2, false);
 	}
@@ -633,20 +806,52 @@ init
 		run Forker(A, 1, false);
 		run Forker(B, 1, false);
 	}
+#elif SCENE == 8
+	atomic {
+		min[R] = 2;
+		min[A] = 1;
+		begin(0, 0);
+		running = 2;
+		run SetTotal(4, 2, 2, 1);
+		run Forker(B, 1, true);
+	}
+#elif SCENE == 9
+	atomic {
+		min[R] = 3;
+		min[A] = 2;
+		begin(0, 0);
+		running = 3;
+		run SetTotal(1, 0, 3, 2);
+		run Forker(A, 1, false);
+		run Forker(A, 1, false);
+	}
+#elif SCENE == 10
+	atomic {
+		max[B] = 1;
+		begin(1, 0);
+		running = 2;
+		run MovesToB();
+		run ForksOnceThere();
+	}
+#elif SCENE == 11
+	atomic {
+		begin(1, 0);
+		running = 3;
+		run Mover(1);
+		run Guarantee(2);
+		run Reader(1, 1);
+	}
 #endif
 	running == 0;
-	assert(usage[A] == living[A] && usage[B] == living[B]);
-	assert(usage[P] == in_P && usage[R] == in_P);
+	assert(need[P] - idle[P] == in_P && need[R] - idle[R] == in_P);
+	assert(idle[A] == 0 && idle[B] == 0);
 	assert(need[A] == living[A] && need[B] == living[B]);
 	assert(need[P] == taken(need[A], min[A]) + taken(need[B], min[B]));
 	assert(need[R] == taken(need[P], min[P]));
 }
 
 /* What must hold all the time. */
-#if SCENE == 1
-#define right	(running == 0 || usage[P] >= in_P && usage[R] >= in_P &&	\
-		 usage[P] <= 2 && usage[R] <= 2)
-#elif SCENE == 3
+#if SCENE == 3 || SCENE == 9
 #define right	(!accepted || in_P <= limit)
 #elif SCENE == 5
 #define right	(in_P <= 2)
@@ -654,6 +859,8 @@ init
 #define right	(living[B] <= 1)
 #elif SCENE == 7
 #define right	(running == 0 || need[P] >= in_P)
+#elif SCENE == 10
+#define right	(living[B] <= 1)
 #else
 #define right	true
 #endif

@@ -179,6 +179,38 @@ func TestNumtasksHeldMoveCountsOnce(t *testing.T) {
 	wantUnused(t, parent, a, b)
 }
 
+// A task that has moved counts before it can fork there: however late the subsystems hear of the move, there are never more tasks than the
+// maximum of where it is.
+func TestNumtasksMovedTaskCountsAtOnce(t *testing.T) {
+	begin(t)
+	h := divided(t, "debug_a")
+	parent, a, b := family(t, h)
+	setShares(t, b, "max_shares=3")
+	pid := cloner(t)
+	cloneThread(t, pid)
+	eventually(t, "the process has two threads", func() bool { return len(threadsOf(pid)) == 2 })
+	awaitStopped(t, pid)
+	must(t, a.AttachProc(pid))
+	release := heldAt(t, b, "debug_a.hold_attach", pid, func() bool { return len(got(a.Tasks())(t)) == 0 })
+	wantUsage(t, a, 0)
+	wantUsage(t, b, 2)
+	wantUsage(t, parent, 2)
+	for range 3 {
+		cloneThread(t, pid)
+		awaitStopped(t, pid)
+	}
+	if n := len(threadsOf(pid)); n != 3 {
+		t.Errorf("%d threads in a group of at most 3", n)
+	}
+	release()
+	wantUsage(t, b, 3)
+	if s := stats(t, b); s.successes != 1 || s.failures == 0 {
+		t.Errorf("statistics: %+v", s)
+	}
+	kill(pid)
+	wantUnused(t, parent, a, b)
+}
+
 // A task that exits, and is reaped, while it is moved is counted where it was until the subsystems have heard of the move, and nowhere after it.
 func TestNumtasksTaskEndsWhileItMoves(t *testing.T) {
 	begin(t)

@@ -18,23 +18,32 @@ import (
 
 // forksUntilRefused is a worker's round: it makes children that sleep until it is refused one, and ends them.
 func forksUntilRefused() error {
+	forked, err := forksAtMost(100)
+	if err == nil && forked == 100 {
+		err = errors.New("100 forks, and none was refused")
+	}
+	return err
+}
+
+// forksAtMost makes that many children that sleep, or as many as it may, and ends them.
+func forksAtMost(most int) (forked int, err error) {
 	var children []int
 	defer func() {
 		for _, pid := range children {
 			kill(pid)
 		}
 	}()
-	for len(children) < 100 {
+	for len(children) < most {
 		pid, err := bare.Spawn(bare.Sleeps)
 		if errors.Is(err, unix.EAGAIN) {
-			return nil
+			break
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 		children = append(children, pid)
 	}
-	return errors.New("100 forks, and none was refused")
+	return len(children), nil
 }
 
 // raceAtTheLimit has four threads fork in a family, up to their common limit of 60 again and again, beside other workers.
@@ -241,15 +250,26 @@ func TestNumtasksRaceRefusedTotal(t *testing.T) {
 	r.wait()
 }
 
-// A total that has been set holds from then on, whatever forks were under way.
-func TestNumtasksRaceAcceptedTotal(t *testing.T) {
+// raceAcceptedTotal has three threads fork in a group, which is guaranteed that many parts of ten thousand, beside a total that is again and
+// again set to little more than what is in use: once it is accepted there are never more tasks than that. The group has that many
+// tasks before, which is to be more than it is guaranteed of such a total.
+func raceAcceptedTotal(t *testing.T, guaranteed, resident int) {
+	t.Helper()
 	begin(t)
 	h := divided(t)
-	// This process makes threads when it likes, and must have them.
-	own, rest := mkdir(t, h.Root(), "own", "rest"), h.Container("/rest")
-	setShares(t, own, "min_shares=5000")
+	// This process makes threads when it likes, and must have them. It has a share of any total that is more than it ever has.
+	own := mkdir(t, h.Root(), "own")
+	setShares(t, own, "min_shares=4000")
 	must(t, own.AttachProc(os.Getpid()))
 	t.Cleanup(func() { must(t, h.Root().AttachProc(os.Getpid())) })
+	// There is a way to go from the root to the last group, whose guarantee is the last to change.
+	for i := range 300 {
+		mkdir(t, h.Root(), "group"+strconv.Itoa(i))
+	}
+	rest := mkdir(t, h.Root(), "rest")
+	setShares(t, rest, fmt.Sprintf("min_shares=%d", guaranteed))
+	pid, _ := threaded(t, resident)
+	must(t, rest.AttachProc(pid))
 	r := quietRace(t)
 	// Those who fork are no more in own when the first total is set.
 	var attached sync.WaitGroup
@@ -263,17 +283,8 @@ func TestNumtasksRaceAcceptedTotal(t *testing.T) {
 			if err := attach(); err != nil {
 				return err
 			}
-			for range 10 {
-				pid, err := bare.Spawn(bare.Exits)
-				if errors.Is(err, unix.EAGAIN) {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				reap(pid)
-			}
-			return nil
+			_, err := forksAtMost(20)
+			return err
 		})
 	}
 	accepted, refused := 0, 0
@@ -281,7 +292,7 @@ func TestNumtasksRaceAcceptedTotal(t *testing.T) {
 		attached.Wait()
 		// Threads of ours come and go between two looks.
 		before := stats(t, own).usage
-		most := stats(t, h.Root()).usage
+		most := stats(t, h.Root()).usage + 2
 		before = min(before, stats(t, own).usage)
 		switch err := writeFile(numtasksParameters+"total_numtasks", strconv.Itoa(most)); {
 		case errors.Is(err, unix.EINVAL):
@@ -308,6 +319,37 @@ func TestNumtasksRaceAcceptedTotal(t *testing.T) {
 	if accepted == 0 {
 		t.Error("no total was accepted")
 	}
+	kill(pid)
+	wantUnused(t, rest)
+}
+
+// A total that has been set holds from then on, whatever forks were under way.
+func TestNumtasksRaceAcceptedTotal(t *testing.T) { raceAcceptedTotal(t, 0, 0) }
+
+// It holds for forks, too, that are no more within what their group is guaranteed of the new total.
+func TestNumtasksRaceAcceptedTotalGuaranteesLess(t *testing.T) { raceAcceptedTotal(t, 4000, 200) }
+
+// A total that is set anew, and all guarantees with it, refuses no fork that fits before and after.
+func TestNumtasksRaceNewTotalRefusesNobody(t *testing.T) {
+	begin(t)
+	h := divided(t)
+	// The first that is guaranteed more, before there is more.
+	setShares(t, mkdir(t, h.Root(), "guaranteed"), "min_shares=6000")
+	for i := range 300 {
+		mkdir(t, h.Root(), "group"+strconv.Itoa(i))
+	}
+	r := quietRace(t)
+	exactlyEnough(r, h.Container("/group7"))
+	exactlyEnough(r, h.Container("/group299"))
+	r.worker("total", func() error {
+		for _, n := range []int{2 * total, total} {
+			if err := writeFile(numtasksParameters+"total_numtasks", strconv.Itoa(n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.wait()
 }
 
 // A maximum that has been set holds from then on: where there are more already, forks make none more.
@@ -332,6 +374,9 @@ func TestNumtasksRaceAcceptedMaximum(t *testing.T) {
 	}
 	r.worker("maximum", func() error {
 		moved.Wait() // a move would not be refused
+		for stats(t, a).usage < 20 && !r.over.Load() {
+			// The next fork that is under way is to be one too many.
+		}
 		if err := a.Write("numtasks.shares", "max_shares=20"); err != nil {
 			return err
 		}

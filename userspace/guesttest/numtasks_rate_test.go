@@ -5,6 +5,7 @@ package guesttest
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -86,6 +87,26 @@ func TestNumtasksForkRateIsExact(t *testing.T) {
 	h = mount(t, bound("numtasks"))
 	if n := forksIn(t, mkdir(t, h.Root(), "a"), 20); n != 5 {
 		t.Errorf("%d forks in the next hierarchy", n)
+	}
+}
+
+// Intervals are counted from the machine's start, which is not where the kernel's clock of ticks begins: that is about to overflow in 32 bits.
+func TestNumtasksForkRateIntervalsBeginAtTheStart(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, bound("numtasks")).Root(), "a")
+	limitRate(t, 5, longInterval)
+	if n := forksIn(t, a, 20); n != 5 {
+		t.Errorf("%d forks in an interval of 5", n)
+	}
+	for _, hz := range []int{100, 250, 300, 1000} {
+		var info unix.Sysinfo_t
+		must(t, unix.Sysinfo(&info))
+		// An interval that would end now if it were counted by ticks. By seconds it began with the machine, as the first one did.
+		setParameter(t, "forkrate_interval", strconv.Itoa((1<<32)/hz-300+int(info.Uptime)+1))
+		time.Sleep(3 * time.Second)
+		if n := forksIn(t, a, 20); n != 0 {
+			t.Errorf("%d forks in an interval that has been used up, with %d ticks in a second", n, hz)
+		}
 	}
 }
 

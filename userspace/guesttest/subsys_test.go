@@ -226,7 +226,7 @@ func TestSubsysAttachCallbacks(t *testing.T) {
 	a := mkdir(t, h.Root(), "a")
 	pid := sleeper(t)
 	must(t, a.Attach(pid))
-	want := map[string]int{"create": 1, "clone": 1, "populate": 1, "can_attach": 1, "moved": 1, "attach": 1, "post_attach": 1}
+	want := map[string]int{"create": 1, "clone": 1, "populate": 1, "can_attach": 1, "moving": 1, "moved": 1, "attach": 1, "post_attach": 1}
 	for _, ss := range debugPair {
 		wantCallbacks(t, a, ss, want)
 		wantExactCounts(t, h.Root(), ss)
@@ -249,7 +249,7 @@ func TestSubsysAttachProcessCallbacks(t *testing.T) {
 	must(t, a.AttachProc(pid))
 	n := len(tids)
 	calls := callbacks(t, a, "debug_a")
-	if calls["can_attach"] != n || calls["moved"] != n || calls["attach"] != n || calls["post_attach"] != 1 || calls["cancel_attach"] != 0 {
+	if calls["can_attach"] != n || calls["moving"] != n || calls["moved"] != n || calls["attach"] != n || calls["post_attach"] != 1 || calls["cancel_attach"] != 0 {
 		t.Errorf("a process of %d threads moved: %v", n, calls)
 	}
 	wantExactCounts(t, h.Root(), "debug_a")
@@ -270,7 +270,7 @@ func TestSubsysForkCallbacks(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		want := map[string]int{"create": 1, "clone": 1, "populate": 1, "can_attach": 1, "moved": 1, "attach": 1, "post_attach": 1, "can_fork": 1, "born": 1, "fork": 1}
+		want := map[string]int{"create": 1, "clone": 1, "populate": 1, "can_attach": 1, "moving": 1, "moved": 1, "attach": 1, "post_attach": 1, "can_fork": 1, "born": 1, "fork": 1}
 		for _, ss := range debugPair {
 			wantCallbacks(t, a, ss, want)
 			if n := counted(t, a, ss); n != 2 {
@@ -307,7 +307,7 @@ func TestSubsysRefusesAttach(t *testing.T) {
 			}
 			for _, ss := range debugPair {
 				calls := callbacks(t, a, ss)
-				if calls["moved"] != 0 || calls["attach"] != 0 || calls["post_attach"] != 0 || ss != refusing && calls["can_attach"] != calls["cancel_attach"] {
+				if calls["moving"] != 0 || calls["moved"] != 0 || calls["attach"] != 0 || calls["post_attach"] != 0 || ss != refusing && calls["can_attach"] != calls["cancel_attach"] {
 					t.Errorf("callbacks of %s after refusals: %v", ss, calls)
 				}
 				if n := counted(t, a, ss); n != 0 {

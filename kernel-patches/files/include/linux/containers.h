@@ -220,7 +220,12 @@ struct cftype {
  *	too
  * @cancel_attach: the move of @task to @to did not happen after all: another
  *	task or subsystem refused, or @task has exited.  Context of @can_attach
- * @moved: @task moves to @to this very moment: who looks for it under the locks held
+ * @moving: @task moves from @from to @to this very moment, and nothing can stop it.
+ *	Nobody can find it in @to before this is over, and no child of it be born there.
+ *	So a subsystem that refuses no move and must have counted a task before those
+ *	whom it makes charges @to and uncharges @from here.  Optional.  Context of
+ *	@moved
+ * @moved: @task has moved to @to this very moment: who looks for it under the locks held
  *	has not seen it there yet.  For what must not wait for @attach, which may
  *	come much later.  Optional.  Interrupts off, under spinlocks, none of which
  *	is the scheduler's
@@ -228,9 +233,8 @@ struct cftype {
  *	here.  @from is NULL where the task did not move: the hierarchy has just
  *	been mounted, and a task which was there before is counted in the root.
  *	@task may have exited since, and even been reaped: exit(@to, @task) and
- *	reaped(@to, @task) are called after that.  So a subsystem that refuses no
- *	move can charge and uncharge at once here, and needs neither of the two above.
- *	Context of @can_attach
+ *	reaped(@to, @task) are called after that.  It may have made children in @to since,
+ *	which @can_fork has charged.  Context of @can_attach
  * @post_attach: the tasks of a move to @to, one at least, have been attached.  The place for
  *	slow work.  Context of @attach
  * @can_fork: may @child be born in @css?  0, or a negative errno that becomes
@@ -300,6 +304,9 @@ struct container_subsys {
 			  struct task_struct *task);
 	void (*cancel_attach)(struct container_subsys_state *to,
 			      struct task_struct *task);
+	void (*moving)(struct container_subsys_state *to,
+		       struct container_subsys_state *from,
+		       struct task_struct *task);
 	void (*moved)(struct container_subsys_state *to,
 		      struct task_struct *task);
 	void (*attach)(struct container_subsys_state *to,

@@ -39,6 +39,7 @@ enum callback {
 	CB_CLONE,
 	CB_CAN_ATTACH,
 	CB_CANCEL_ATTACH,
+	CB_MOVING,
 	CB_MOVED,
 	CB_ATTACH,
 	CB_POST_ATTACH,
@@ -58,6 +59,7 @@ static const char * const callback_names[NR_CALLBACKS] = {
 	[CB_CLONE]		= "clone",
 	[CB_CAN_ATTACH]		= "can_attach",
 	[CB_CANCEL_ATTACH]	= "cancel_attach",
+	[CB_MOVING]		= "moving",
 	[CB_MOVED]		= "moved",
 	[CB_ATTACH]		= "attach",
 	[CB_POST_ATTACH]	= "post_attach",
@@ -225,6 +227,13 @@ static void debug_cancel_attach(struct container_subsys_state *to,
 {
 	count(to, CB_CANCEL_ATTACH);
 	add_task(to, -1);
+}
+
+static void debug_moving(struct container_subsys_state *to,
+			 struct container_subsys_state *from,
+			 struct task_struct *task)
+{
+	count(to, CB_MOVING);
 }
 
 static void debug_moved(struct container_subsys_state *to,
@@ -419,6 +428,7 @@ static int debug_populate(struct container_subsys *ss, struct container *cont)
 		.bind		= debug_bind,				\
 		.can_attach	= debug_can_attach,			\
 		.cancel_attach	= debug_cancel_attach,			\
+		.moving		= debug_moving,				\
 		.moved		= debug_moved,				\
 		.attach		= debug_attach,				\
 		.post_attach	= debug_post_attach,			\

@@ -36,8 +36,8 @@
  *			of new ones; see member.c
  *   kill_lock		of kill.c: the kill under way, for forks
  *   container_set->lock	the set's tasks.  A move holds two, the target set's
- *			second, and calls ->moved(), which may take the locks of
- *			the scheduler
+ *			second, and calls ->moving() and ->moved(), which may take
+ *			the locks of the scheduler
  *   container->lock	the container's sets, and whether it is busy
  *
  * These spinlocks are taken with interrupts off: fork holds two that are.  agent_lock is

@@ -52,8 +52,8 @@
  * long the mover may take to tell of it.
  *
  * The charges are never fewer than the tasks: a move charges the new state before
- * the store and uncharges the old one after it, and an exit uncharges the state that
- * it finds.
+ * the store, and uncharges the old one after it or with both sets locked, and an exit
+ * uncharges the state that it finds.
  *
  * Fork against move: a child must not be born where its parent has been.  Fork
  * takes its parent's set in container_can_fork(), lets the subsystems charge it, and
@@ -600,6 +600,19 @@ static int move_prepare(struct container_move *move, struct moving_task *m)
 	return m->to ? move_charge(move, m) : -ENOMEM;
 }
 
+/* Tell the subsystems of the hierarchy, before anybody can see it. */
+static void move_tell_before(struct container_move *move, struct moving_task *m)
+{
+	unsigned long mask = move->to->root->subsys_mask;
+	struct container_subsys *ss;
+	unsigned int id;
+
+	for_each_subsys_in(ss, id, mask)
+		if (ss->moving)
+			ss->moving(move->to->subsys[id], m->from->subsys[id],
+				   m->task);
+}
+
 /* Tell the subsystems of the hierarchy, at once. */
 static void move_tell(struct container_move *move, struct moving_task *m)
 {
@@ -622,6 +635,7 @@ static void move_switch(struct container_move *move, struct moving_task *m)
 		/* What both sets share must not look empty meanwhile. */
 		container_set_arrive(m->to);
 		container_set_del_task(m->from, m->task);
+		move_tell_before(move, m);
 		rcu_assign_pointer(m->task->containers, m->to);
 		move_tell(move, m);
 		container_set_add_task(m->to, m->task);

@@ -27,9 +27,16 @@
  * the other, and no lock is needed.  A group is paid for before it takes, and
  * its parent paid back after it has given: at each moment a parent counts as much
  * as its children take, or more.  So a race lets no fork through that is one too
- * many.  What cannot be refused, a move or a new guarantee, refuses no fork by being
- * under way: who was refused meanwhile asks again (numtasks_unsettled).  Only another
+ * many.  What cannot be refused, a move or a change of shares, refuses no fork by being
+ * under way: who was refused meanwhile asks again, see can_fork_slow().  Only another
  * fork can, which holds its place already and then fails.
+ *
+ * What is in use in a group and below it is counted by what is not: idle is so much of
+ * need as is guaranteed to groups below and not used.  A fork or an exit within a
+ * guarantee changes that of the groups above, any other only accounts.
+ *
+ * A task that moves is counted where it goes before anybody finds it there: so what it
+ * makes there comes after it, and may be refused.
  *
  * A new limit holds as soon as the write that sets it is over.  The root's is in its
  * account.  Any other group's max is looked at again after a fork has been counted:
@@ -73,118 +80,119 @@ static void uncharge(struct numtasks *nt)
 	numtasks_leave(nt, -1);
 }
 
-enum taking { TAKEN, REFUSED, BORROW };
-
 /*
- * Let a group count one task more, of what it has left or of what its parent has
- * been @paid for, and set @need to what it needs then.  BORROW says that it has
- * nothing left after all.
+ * Let the groups above one have @n more idle.  Before its account changes if that is less,
+ * else after: set_total() looks at them the other way round.
  */
-static __always_inline enum taking take(struct numtasks *nt, bool paid,
-					u32 *need)
-{
-	u64 old = atomic64_read(&nt->account);
-	enum taking taking;
-
-	/* Before the account: set_total() looks at them the other way round. */
-	atomic_inc(&nt->usage);
-	do {
-		taking = full(nt, old) ? REFUSED :
-			 paid || has_left(old, 1) ? TAKEN : BORROW;
-		if (unlikely(taking != TAKEN)) {
-			atomic_dec(&nt->usage);
-			return taking;
-		}
-	} while (!atomic64_try_cmpxchg(&nt->account, &old, old + 1));
-
-	/* Within its guarantee there was nothing to pay. */
-	if (paid && unlikely(has_left(old, 1)))
-		numtasks_give_back(parent_of(nt), 1);
-	*need = need_in(old) + 1;
-	return TAKEN;
-}
-
-/* Let the groups above one, from which it does not borrow, know of @n tasks. */
-static void tell_above(struct numtasks *nt, int n)
+static noinline void idle_above(struct numtasks *nt, int n)
 {
 	unsigned int level = nt->level;
 
 	while (level--)
-		atomic_add(n, &nt->path[level]->usage);
+		atomic_add(n, &nt->path[level]->idle);
 }
 
 /*
  * Find out from whom a group would have one task more: itself or one above that
- * need not borrow.  Returns NULL and sets @level, or returns the one that refuses.
+ * need not borrow.  Returns NULL and sets @level and @old, the account that was found
+ * there, or returns the one that refuses.
  */
 static __always_inline struct numtasks *find_owner(struct numtasks *nt,
-						   unsigned int *level)
+						   unsigned int *level, u64 *old)
 {
 	struct numtasks *group;
-	u64 now;
 
 	for (*level = nt->level;; --*level) {
 		group = nt->path[*level];
-		now = atomic64_read(&group->account);
-		if (full(group, now))
+		*old = atomic64_read(&group->account);
+		if (*level && full(group, *old))
 			return group;
-		if (has_left(now, 1))
+		if (has_left(*old, 1))
 			return NULL;
 		if (!*level)
 			return group;
 	}
 }
 
-/*
- * Charge a task to a group and to those above.  Returns NULL, or the group that
- * refuses, with nothing charged.
- */
-static __always_inline struct numtasks *charge(struct numtasks *nt)
+/* Let a group, at @level, count one task more of what it had left with account @old. */
+static __always_inline bool take_own(struct numtasks *nt, unsigned int level,
+				     u64 old)
 {
-	struct numtasks *group;
-	enum taking taking;
-	unsigned int level;
-	u32 need;
+	if (unlikely(level))
+		idle_above(nt, -1);
+	if (likely(atomic64_try_cmpxchg(&nt->account, &old, old + 1)))
+		return true;
+	if (level)
+		idle_above(nt, 1);
+	return false;
+}
+
+/*
+ * Has a group that has counted one task more than in the account @old been full by then?
+ * This sees a new maximum, or whoever sets it sees the task.
+ */
+static __always_inline bool was_full(struct numtasks *nt, u64 old)
+{
+	return unlikely(full(nt, old));
+}
+
+/* Let @charged and those above it count a task no more, as @limit refuses it. */
+static noinline struct numtasks *refuse(struct numtasks *limit,
+					struct numtasks *charged)
+{
+	uncharge(charged);
+	return limit;
+}
+
+/*
+ * Let a group count one task more, for which its parent has been paid.  Returns NULL,
+ * or the group, with nothing charged any more.  With numtasks_unsettled held if @alone.
+ */
+static __always_inline struct numtasks *take_borrowed(struct numtasks *nt,
+						      bool alone)
+{
+	u64 old = atomic64_read(&nt->account);
 
 	do {
-		/* Whoever cannot have it must not hold it meanwhile. */
-		group = find_owner(nt, &level);
-		if (group)
-			return group;
-		group = nt->path[level];
-		tell_above(group, 1);
-		taking = take(group, false, &need);
-		if (taking != TAKEN)
-			tell_above(group, -1);
-	} while (taking == BORROW);
-	if (taking == REFUSED)
-		return group;
+		if (unlikely(full(nt, old)))
+			return refuse(nt, parent_of(nt));
+	} while (unlikely(!atomic64_try_cmpxchg(&nt->account, &old, old + 1)));
+
+	/* Within its guarantee there was nothing to pay. */
+	if (unlikely(has_left(old, 1)))
+		numtasks_repay(parent_of(nt), alone);
+	return was_full(nt, old) ? refuse(nt, nt) : NULL;
+}
+
+/*
+ * Charge a task to a group and to those above.  Returns NULL, or the group that
+ * refuses, with nothing charged.  With numtasks_unsettled held if @alone.
+ */
+static __always_inline struct numtasks *charge(struct numtasks *nt, bool alone)
+{
+	struct numtasks *limit;
+	unsigned int level;
+	u64 old;
+
+	/* Whoever cannot have it must not hold it meanwhile. */
+	do {
+		limit = find_owner(nt, &level, &old);
+		if (unlikely(limit))
+			return limit;
+	} while (unlikely(!take_own(nt->path[level], level, old)));
+	if (unlikely(level) && was_full(nt->path[level], old))
+		return refuse(nt->path[level], nt->path[level]);
 
 	/* From the owner down to the group, each is paid by the one above. */
-	for (;;) {
-		/* A new maximum, or whoever sets it sees this task. */
-		if (unlikely(need > READ_ONCE(group->max))) {
-			uncharge(group);
-			return group;
-		}
-		if (level == nt->level)
-			return NULL;
-		group = nt->path[++level];
-		if (take(group, true, &need) != TAKEN) {
-			uncharge(parent_of(group));
-			return group;
-		}
+	while (level < nt->level) {
+		limit = take_borrowed(nt->path[++level], alone);
+		if (unlikely(limit))
+			return limit;
 	}
+	return NULL;
 }
 
 /* Limits and guarantees */
-
-static void set_min(struct numtasks *nt, u32 min)
-{
-	write_seqlock(&numtasks_unsettled);
-	numtasks_set_min(nt, min);
-	write_sequnlock(&numtasks_unsettled);
-}
 
 /* What a group is guaranteed.  There are no more numbers than PID_MAX_LIMIT. */
 static u32 new_min(const struct shares_group *group)
@@ -216,7 +224,7 @@ static void tighten(struct shares_group *group)
 	if (new_max(group) < nt->max)
 		WRITE_ONCE(nt->max, new_max(group));
 	if (nt->level ? min > old_min(nt) : min < old_min(nt))
-		set_min(nt, min);
+		numtasks_set_min(nt, min);
 }
 
 static void relax(struct shares_group *group)
@@ -224,7 +232,7 @@ static void relax(struct shares_group *group)
 	struct numtasks *nt = container_of(group, struct numtasks, shares);
 
 	WRITE_ONCE(nt->max, new_max(group));
-	set_min(nt, new_min(group));
+	numtasks_set_min(nt, new_min(group));
 }
 
 static struct shares_controller numtasks_controller = {
@@ -239,61 +247,35 @@ static u64 total_quantity(int total)
 	return total == INT_MAX ? SHARES_UNLIMITED : total;
 }
 
-static int usage(const struct numtasks *nt)
-{
-	return atomic_read(&nt->usage);
-}
-
 /*
- * Let the root have less, unless more than that is in use.  A fork that is under way
- * has either been counted or finds the new total; one that is refused for a total
- * which is then refused itself asks again.
+ * Divide a new total, unless more than that is in use once it is in force everywhere.  A
+ * fork that is under way has been counted by then or finds the new numbers, in the root
+ * or where it has a guarantee.
  */
-static int lower_total(struct numtasks *root, u32 total)
+static int divide_total(struct numtasks *root, int total)
 {
-	u32 old = old_min(root);
-	int ret = 0;
+	struct shares_controller *ctl = &numtasks_controller;
 
-	write_seqlock(&numtasks_unsettled);
-	numtasks_set_min(root, total);
-	if (usage(root) > (int)total) {
-		numtasks_set_min(root, old);
-		ret = -EINVAL;
-	}
-	write_sequnlock(&numtasks_unsettled);
-	return ret;
+	shares_set_total(ctl, &root->shares, total_quantity(total));
+	if (numtasks_usage(root) <= total)
+		return 0;
+	shares_set_total(ctl, &root->shares, total_quantity(total_numtasks));
+	return -EINVAL;
 }
 
-/* Divide a new total, unless more than that is in use. */
 static int set_total(int total)
 {
 	struct numtasks *root = numtasks_of(numtasks_subsys.root_css);
 	struct shares_controller *ctl = &numtasks_controller;
-	int ret = 0;
+	int ret = -EINVAL;
 
-	mutex_lock(&ctl->lock);
-	if (usage(root) > total)
-		ret = -EINVAL;
-	else if (total < total_numtasks)
-		ret = lower_total(root, total);
-	if (!ret) {
-		shares_set_total(ctl, &root->shares, total_quantity(total));
+	shares_begin(ctl);
+	if (numtasks_usage(root) <= total)
+		ret = divide_total(root, total);
+	if (!ret)
 		WRITE_ONCE(total_numtasks, total);
-	}
-	mutex_unlock(&ctl->lock);
+	shares_end(ctl);
 	return ret;
-}
-
-/*
- * A fork was refused.  May it have been let through if nothing had been under way that
- * cannot be refused?  @seq is even if we have asked that before.
- */
-static noinline bool was_unsettled(unsigned int *seq)
-{
-	if (!(*seq & 1) && !read_seqretry(&numtasks_unsettled, *seq))
-		return false;
-	*seq = read_seqbegin(&numtasks_unsettled);
-	return true;
 }
 
 /* Callbacks, in the order of a container's and a task's life */
@@ -332,24 +314,26 @@ static void numtasks_destroy(struct container_subsys_state *css)
 {
 	struct numtasks *nt = numtasks_of(css);
 
-	WARN_ON_ONCE(need_in(atomic64_read(&nt->account)) || usage(nt));
+	WARN_ON_ONCE(need_in(atomic64_read(&nt->account)) ||
+		     atomic_read(&nt->idle));
 	kfree(nt);
 }
 
+static void numtasks_moving(struct container_subsys_state *to,
+			    struct container_subsys_state *from,
+			    struct task_struct *task)
+{
+	numtasks_transfer(numtasks_of(from), numtasks_of(to));
+}
+
+/* The hierarchy begins, and its root has a task. */
 static void numtasks_attach(struct container_subsys_state *to,
 			    struct container_subsys_state *from,
 			    struct task_struct *task)
 {
-	struct numtasks *nt = numtasks_of(to);
-
-	if (from) {
-		write_seqlock(&numtasks_unsettled);
-		numtasks_transfer(numtasks_of(from), nt);
-		write_sequnlock(&numtasks_unsettled);
-	} else {
-		numtasks_take_forced(nt, 1);
-		atomic_inc(&nt->usage);
-	}
+	/* The others have been counted by ->moving(). */
+	if (!from)
+		atomic64_inc(&numtasks_of(to)->account);
 }
 
 /* A failure shows where the fork was tried, and where the limit is. */
@@ -373,50 +357,79 @@ static bool asked_before(const struct task_struct *child)
 
 /*
  * Charge a fork, and count it for the rate.  One that would be refused for want of
- * tasks must not use up what others could.
+ * tasks must not use up what others could.  With numtasks_unsettled held if @alone.
  */
-static noinline struct numtasks *charge_with_rate(struct numtasks *nt,
-						  bool *too_fast)
+static noinline struct numtasks *try_fork(struct numtasks *nt,
+					  struct task_struct *child,
+					  bool alone, bool *too_fast)
 {
-	struct numtasks *limit;
+	struct numtasks *limit = NULL;
 	unsigned int level;
 	u32 interval;
+	bool rated;
+	u64 old;
 
+	rcu_read_lock();	/* see numtasks_take_rate() */
 	*too_fast = false;
-	limit = find_owner(nt, &level);
-	if (limit)
-		return limit;
-	limit = numtasks_take_rate(nt, &interval);
-	*too_fast = limit;
-	if (limit)
-		return limit;
-	limit = charge(nt);
-	if (limit)
+	rated = READ_ONCE(numtasks_forkrate) != INT_MAX && !asked_before(child);
+	if (rated) {
+		limit = find_owner(nt, &level, &old);
+		if (limit)
+			goto out;
+		limit = numtasks_take_rate(nt, &interval);
+		*too_fast = limit;
+		if (limit)
+			goto out;
+	}
+	limit = charge(nt, alone);
+	if (limit && rated)
 		numtasks_return_rate(nt, interval);
+out:
+	rcu_read_unlock();
 	return limit;
+}
+
+/*
+ * A fork was refused, or has to be counted for the rate.  It is refused for good if
+ * nothing was under way meanwhile that cannot be refused itself: no change of shares,
+ * no move.  Else it asks for the last time with those kept out.  Whoever changes shares
+ * waits for nothing until he is through.
+ */
+static noinline int can_fork_slow(struct numtasks *nt, struct task_struct *child)
+{
+	struct shares_controller *ctl = &numtasks_controller;
+	unsigned int changes = raw_read_seqcount(&ctl->changes);
+	unsigned int moves = raw_read_seqcount(&numtasks_unsettled.seqcount);
+	struct numtasks *limit;
+	bool too_fast;
+
+	limit = try_fork(nt, child, false, &too_fast);
+	if (limit && ((changes | moves) & 1 ||
+		      read_seqcount_retry(&ctl->changes, changes) ||
+		      read_seqretry(&numtasks_unsettled, moves))) {
+		mutex_lock(&ctl->lock);
+		write_seqlock_irq(&numtasks_unsettled);
+		limit = try_fork(nt, child, true, &too_fast);
+		write_sequnlock_irq(&numtasks_unsettled);
+		mutex_unlock(&ctl->lock);
+	}
+	if (!limit)
+		return 0;
+	count_failure(nt, limit, too_fast);
+	return -EAGAIN;
 }
 
 static int numtasks_can_fork(struct container_subsys_state *css,
 			     struct task_struct *child)
 {
-	struct numtasks *nt = numtasks_of(css), *limit;
-	bool too_fast = false;
-	unsigned int seq = 1;
+	struct numtasks *nt = numtasks_of(css);
+	bool charged;
 
-	rcu_read_lock();	/* see numtasks_take_rate() */
-	do {
-		if (unlikely(READ_ONCE(numtasks_forkrate) != INT_MAX) &&
-		    !asked_before(child))
-			limit = charge_with_rate(nt, &too_fast);
-		else
-			limit = charge(nt);
-	} while (unlikely(limit) && was_unsettled(&seq));
+	rcu_read_lock();	/* as in try_fork() */
+	charged = likely(READ_ONCE(numtasks_forkrate) == INT_MAX) &&
+		  likely(!charge(nt, false));
 	rcu_read_unlock();
-
-	if (likely(!limit))
-		return 0;
-	count_failure(nt, limit, too_fast);
-	return -EAGAIN;
+	return likely(charged) ? 0 : can_fork_slow(nt, child);
 }
 
 static void numtasks_cancel_fork(struct container_subsys_state *css,
@@ -451,9 +464,9 @@ static void numtasks_bind(struct container_subsys *ss, struct container *top)
 	struct shares_controller *ctl = &numtasks_controller;
 
 	shares_add_root(ctl, &root->shares, SHARES_UNLIMITED);
-	mutex_lock(&ctl->lock);
+	shares_begin(ctl);
 	shares_set_total(ctl, &root->shares, total_quantity(total_numtasks));
-	mutex_unlock(&ctl->lock);
+	shares_end(ctl);
 	reset_stats(root);
 }
 
@@ -476,7 +489,8 @@ static int show_stats(struct seq_file *m, void *v)
 {
 	struct numtasks *nt = cont_numtasks(seq_container(m));
 
-	seq_printf(m, "numtasks: Current usage %d\n", usage(nt));
+	seq_printf(m, "numtasks: Current usage %d\n",
+		   numtasks_usage(nt));
 	seq_printf(m, "numtasks: Number of successes %ld\n",
 		   atomic_long_read(&nt->successes));
 	seq_printf(m, "numtasks: Number of failures %ld\n",
@@ -516,6 +530,7 @@ static struct container_subsys numtasks_subsys = {
 	.destroy	= numtasks_destroy,
 	.populate	= numtasks_populate,
 	.bind		= numtasks_bind,
+	.moving		= numtasks_moving,
 	.attach		= numtasks_attach,
 	.can_fork	= numtasks_can_fork,
 	.cancel_fork	= numtasks_cancel_fork,

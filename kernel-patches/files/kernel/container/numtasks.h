@@ -23,7 +23,7 @@ struct numtasks {
 	struct container_subsys_state css;
 	atomic64_t account;		/* min << 32 | need */
 	unsigned int max;		/* UINT_MAX for none of its own */
-	atomic_t usage;			/* tasks here and below, and forks under way */
+	atomic_t idle;			/* of need: guaranteed to groups below, and unused */
 	unsigned int level;		/* 0 for the root */
 	atomic64_t rate;		/* start of an interval << 32 | its forks */
 	atomic_long_t successes;
@@ -62,7 +62,8 @@ static inline u32 taken_in(u64 account)
 /* Has a group with this account so much left that it need not borrow? */
 static inline bool has_left(u64 account, u32 more)
 {
-	return (u64)need_in(account) + more <= min_in(account);
+	return need_in(account) < min_in(account) &&
+	       min_in(account) - need_in(account) >= more;
 }
 
 /*
@@ -71,27 +72,29 @@ static inline bool has_left(u64 account, u32 more)
  */
 static __always_inline bool numtasks_leave(struct numtasks *nt, int top)
 {
-	bool given = true;
 	int level;
 	u64 old;
 
 	for (level = nt->level; level > top; level--) {
-		if (given) {
-			old = atomic64_fetch_dec(&nt->path[level]->account);
-			given = need_in(old) > min_in(old);
-		}
-		atomic_dec(&nt->path[level]->usage);
+		old = atomic64_fetch_dec(&nt->path[level]->account);
+		if (need_in(old) > min_in(old))
+			continue;
+		/* It keeps its guarantee, of which those above have more idle. */
+		while (unlikely(--level > top))
+			atomic_inc(&nt->path[level]->idle);
+		return false;
 	}
-	return given;
+	return true;
 }
 
 /* numtasks_forced.c */
 extern seqlock_t numtasks_unsettled;
 
-void numtasks_give_back(struct numtasks *nt, u32 less);
+void numtasks_repay(struct numtasks *nt, bool alone);
 void numtasks_take_forced(struct numtasks *nt, u32 more);
 void numtasks_transfer(struct numtasks *from, struct numtasks *to);
 void numtasks_set_min(struct numtasks *nt, u32 min);
+int numtasks_usage(const struct numtasks *nt);
 
 /* numtasks_rate.c.  In the parameters INT_MAX stands for no limit. */
 int numtasks_parse_limit(const char *text, int *value);

@@ -19,12 +19,15 @@ int numtasks_forkrate = INT_MAX;
 static int forkrate_interval = 1;
 
 /*
- * The present interval is named by the second in which it began, so that it is not
- * taken for one of before forkrate_interval was changed.
+ * The present interval is named by the second in which it began, counted from the
+ * machine's start.  After a change of forkrate_interval one that began in the same
+ * second as one of before is that one, only of another length: what has been counted
+ * stays.
  */
 static u32 this_interval(void)
 {
-	u32 now = div_u64(get_jiffies_64(), HZ);
+	/* Jiffies begin shortly before they overflow in 32 bits. */
+	u32 now = div_u64(get_jiffies_64() - INITIAL_JIFFIES, HZ);
 
 	return now - now % (u32)READ_ONCE(forkrate_interval);
 }
@@ -152,6 +155,13 @@ int numtasks_get_limit(char *buffer, const struct kernel_param *kp)
 				  sysfs_emit(buffer, "%d\n", limit);
 }
 
+/* From here on no fork is let through by an old limit, or counted in an old interval. */
+static void wait_for_forks(void)
+{
+	if (system_state > SYSTEM_BOOTING)	/* not on the command line */
+		synchronize_rcu();
+}
+
 static int param_set_forkrate(const char *text, const struct kernel_param *kp)
 {
 	int limit, ret;
@@ -160,9 +170,7 @@ static int param_set_forkrate(const char *text, const struct kernel_param *kp)
 	if (ret)
 		return ret;
 	WRITE_ONCE(numtasks_forkrate, limit);
-	/* From here on no fork is let through by the old limit. */
-	if (system_state > SYSTEM_BOOTING)	/* not on the command line */
-		synchronize_rcu();
+	wait_for_forks();
 	return 0;
 }
 
@@ -171,9 +179,11 @@ static int param_set_interval(const char *text, const struct kernel_param *kp)
 	int interval, ret;
 
 	ret = parse_positive(text, &interval);
-	if (!ret)
-		WRITE_ONCE(forkrate_interval, interval);
-	return ret;
+	if (ret)
+		return ret;
+	WRITE_ONCE(forkrate_interval, interval);
+	wait_for_forks();
+	return 0;
 }
 
 static const struct kernel_param_ops forkrate_ops = {

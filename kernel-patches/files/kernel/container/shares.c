@@ -32,6 +32,30 @@ struct shares_group *shares_next(struct shares_group *pos,
 	return NULL;
 }
 
+/**
+ * shares_begin - begin to change shares or the total
+ * @ctl: the controller, whose lock is taken
+ *
+ * Ended by shares_end().  May sleep, and must not in between: forks may wait for the
+ * lock.
+ */
+void shares_begin(struct shares_controller *ctl)
+{
+	mutex_lock(&ctl->lock);
+	/* The lock's holder alone writes, and nobody waits for him in a loop. */
+	raw_write_seqcount_begin(&ctl->changes);
+}
+
+/**
+ * shares_end - end what shares_begin() began
+ * @ctl: the controller, whose lock is dropped
+ */
+void shares_end(struct shares_controller *ctl)
+{
+	raw_write_seqcount_end(&ctl->changes);
+	mutex_unlock(&ctl->lock);
+}
+
 /* The part of a quantity, rounded down, so that parts never exceed the whole. */
 static u64 part_of(u64 quantity, int shares, int divisor)
 {
@@ -120,13 +144,13 @@ void shares_add_root(struct shares_controller *ctl, struct shares_group *root,
 		.child_shares_divisor = SHARES_DEFAULT_DIVISOR,
 	};
 
-	mutex_lock(&ctl->lock);
+	shares_begin(ctl);
 	root->parent = NULL;
 	INIT_LIST_HEAD(&root->children);
 	INIT_LIST_HEAD(&root->sibling);
 	set_shares(ctl, root, &shares);
 	set_root(ctl, root, total);
-	mutex_unlock(&ctl->lock);
+	shares_end(ctl);
 }
 
 /**
@@ -146,14 +170,14 @@ void shares_add(struct shares_controller *ctl, struct shares_group *group,
 		.child_shares_divisor = SHARES_DEFAULT_DIVISOR,
 	};
 
-	mutex_lock(&ctl->lock);
+	shares_begin(ctl);
 	group->parent = parent;
 	INIT_LIST_HEAD(&group->children);
 	list_add_tail(&group->sibling, &parent->children);
 	set_shares(ctl, group, &shares);
 	divide(group);
 	enforce(ctl, group);
-	mutex_unlock(&ctl->lock);
+	shares_end(ctl);
 }
 
 /**
@@ -165,11 +189,11 @@ void shares_add(struct shares_controller *ctl, struct shares_group *group,
  */
 void shares_remove(struct shares_controller *ctl, struct shares_group *group)
 {
-	mutex_lock(&ctl->lock);
+	shares_begin(ctl);
 	list_del_init(&group->sibling);
 	group->min = 0;
 	enforce(ctl, group);
-	mutex_unlock(&ctl->lock);
+	shares_end(ctl);
 }
 
 /**
@@ -178,7 +202,7 @@ void shares_remove(struct shares_controller *ctl, struct shares_group *group)
  * @root: the tree's root
  * @total: the quantity, or SHARES_UNLIMITED
  *
- * With the controller's lock held.
+ * Between shares_begin() and shares_end().
  */
 void shares_set_total(struct shares_controller *ctl, struct shares_group *root,
 		      u64 total)
@@ -297,7 +321,7 @@ int shares_write(struct shares_controller *ctl, struct shares_group *group,
 	struct shares new;
 	int ret = -ENODEV;
 
-	mutex_lock(&ctl->lock);
+	shares_begin(ctl);
 	if (group->parent && list_empty(&group->sibling))
 		goto out;
 	new = group->shares;
@@ -311,7 +335,7 @@ int shares_write(struct shares_controller *ctl, struct shares_group *group,
 		divide(group);
 	divide_below(ctl, group);
 out:
-	mutex_unlock(&ctl->lock);
+	shares_end(ctl);
 	return ret;
 }
 

@@ -62,6 +62,10 @@ struct shares_group {
  * @name: of the resource, as it follows "res="
  * @lock: initialised by the controller; taken within container_mutex
  * @seq: initialised by the controller, for the readers of shares
+ * @changes: initialised by the controller; odd while the quantities that are in force
+ *	may be neither the old ones nor the new ones.  Whoever is refused then asks
+ *	again, with @lock held if need be.  It takes a while, and the one who changes
+ *	them may be preempted: never wait for an even number in a loop
  * @tighten: the quantities of @group may have changed: bring into force what others
  *	have less by, a lower max or a higher min.  With @lock held; must not sleep
  * @relax: bring into force the rest
@@ -74,14 +78,19 @@ struct shares_controller {
 	const char *name;
 	struct mutex lock;	/* the shares of all its groups */
 	seqcount_mutex_t seq;
+	seqcount_t changes;
 	void (*tighten)(struct shares_group *group);
 	void (*relax)(struct shares_group *group);
 };
 
-/* The initializer of @lock and @seq of the controller @ctl. */
+/* The initializer of @lock, @seq and @changes of the controller @ctl. */
 #define SHARES_LOCKS(ctl)						\
 	.lock = __MUTEX_INITIALIZER((ctl).lock),			\
-	.seq = SEQCNT_MUTEX_ZERO((ctl).seq, &(ctl).lock)
+	.seq = SEQCNT_MUTEX_ZERO((ctl).seq, &(ctl).lock),		\
+	.changes = SEQCNT_ZERO((ctl).changes)
+
+void shares_begin(struct shares_controller *ctl);
+void shares_end(struct shares_controller *ctl);
 
 void shares_add_root(struct shares_controller *ctl, struct shares_group *root,
 		     u64 total);

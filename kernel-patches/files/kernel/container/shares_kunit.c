@@ -57,6 +57,7 @@ static struct tree *new_tree(struct kunit *test, u64 total,
 	tree->ctl.relax = note_relax;
 	mutex_init(&tree->ctl.lock);
 	seqcount_mutex_init(&tree->ctl.seq, &tree->ctl.lock);
+	seqcount_init(&tree->ctl.changes);
 	shares_add_root(&tree->ctl, &tree->groups[0], total);
 	for (i = 1; i < NR_GROUPS; i++)
 		shares_add(&tree->ctl, &tree->groups[i],
@@ -215,9 +216,9 @@ static void five_levels(struct kunit *test)
 	expect_quantities(test, tree, 3, 400, 10000);
 	expect_quantities(test, tree, 5, 4, 2500);
 
-	mutex_lock(&tree->ctl.lock);
+	shares_begin(&tree->ctl);
 	shares_set_total(&tree->ctl, &tree->groups[0], TOTAL / 2);
-	mutex_unlock(&tree->ctl.lock);
+	shares_end(&tree->ctl);
 	expect_quantities(test, tree, 1, 10000, 10000);
 	expect_quantities(test, tree, 5, 2, 1250);
 }
