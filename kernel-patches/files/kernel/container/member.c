@@ -290,9 +290,12 @@ int container_fork_again(struct task_struct *child)
 		return -ERESTARTNOINTR;
 	}
 	container_cancel_fork(child);
-	if (static_branch_unlikely(&containers_tracked))
-		return charge_child(child, task_set_get(current));
-	return 0;
+	/*
+	 * Whatever the static key says, which is many places in the code that change one
+	 * by one: if this one and that in container_fork_stale() did not agree, fork
+	 * would come back for ever.
+	 */
+	return charge_child(child, task_set_get(current));
 }
 
 void __container_join(struct task_struct *child)
