@@ -22,12 +22,15 @@ func TestCpusetOfServer(t *testing.T) {
 	t.Cleanup(func() { kill(pid) })
 	wantAllowed(t, pid, "0-2", allNodes)
 	wantSet(t, own(h.Root(), pid), "cpus", "0-2")
+	var thread int
 	onThread(t, func(tid int) {
+		thread = tid
 		if err := unix.Unshare(unix.CLONE_NEWUTS); err != nil {
 			t.Error(err)
 		}
 		wantAllowed(t, tid, "0-2", allNodes)
 	})
+	wantGone(t, own(h.Root(), thread))
 	kill(pid)
 	wantGone(t, own(h.Root(), pid))
 }
@@ -41,7 +44,12 @@ func TestCpusetLeavesNoServer(t *testing.T) {
 	_, err := bare.SpawnNew(unix.CLONE_NEWUTS, bare.Sleeps)
 	wantError(t, err, unix.ENOSPC, "clone")
 	wantError(t, unsharesOnce(t), unix.ENOSPC, "unshare")
-	eventually(t, "only the root and its child are left", func() bool { return hierarchyStatus(t, nsKey(t)).Containers == 2 })
+	wantTwo := func() {
+		t.Helper()
+		eventually(t, "only the root and its child are left", func() bool { return hierarchyStatus(t, nsKey(t)).Containers == 2 })
+	}
+	wantTwo()
 	set(t, all, "mem_exclusive", "0")
 	must(t, unsharesOnce(t))
+	wantTwo()
 }
