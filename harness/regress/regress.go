@@ -16,7 +16,7 @@ import (
 )
 
 // Limit is how long the tests may take in one guest before it counts as hung.
-const Limit = 20 * time.Minute
+const Limit = 30 * time.Minute
 
 // nodes is how many NUMA nodes every guest has that runs tests: no test needs one without.
 const nodes = 2
