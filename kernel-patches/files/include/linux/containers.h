@@ -456,6 +456,7 @@ static inline struct cftype *seq_cftype(const struct seq_file *m)
 }
 
 int container_parse_u64(const char *text, u64 *val);
+
 /* For paths up to PATH_MAX with the byte that ends them. */
 #define CONTAINER_PATH_LEN	(PATH_MAX + 1)
 
