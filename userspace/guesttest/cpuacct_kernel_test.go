@@ -18,17 +18,29 @@ import (
 // accounted is time by kind.
 type accounted struct{ user, system, idle, interrupts time.Duration }
 
-// kernelAccounted is what the kernel has accounted on all processors, rounded down to units of userHZ.
-func kernelAccounted(t testing.TB) accounted {
-	t.Helper()
-	text := string(got(os.ReadFile("/proc/stat"))(t))
-	first, _, _ := strings.Cut(text, "\n")
+// readAccounted is what the kernel has accounted on all processors, rounded down to units of userHZ.
+func readAccounted() (accounted, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return accounted{}, err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
 	var columns []time.Duration
 	for _, number := range strings.Fields(first)[1:] {
-		columns = append(columns, ticks(got(strconv.ParseUint(number, 10, 64))(t)))
+		n, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			return accounted{}, err
+		}
+		columns = append(columns, ticks(n))
 	}
 	user, nice, system, idle, iowait, irq, softirq := columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6]
-	return accounted{user: user + nice, system: system, idle: idle + iowait, interrupts: irq + softirq}
+	return accounted{user: user + nice, system: system, idle: idle + iowait, interrupts: irq + softirq}, nil
+}
+
+// kernelAccounted is readAccounted in a test.
+func kernelAccounted(t testing.TB) accounted {
+	t.Helper()
+	return got(readAccounted())(t)
 }
 
 // processAccounted is the time of a process by kind, as the kernel accounts it, the interrupts that it took included where those are known.
