@@ -91,10 +91,11 @@ func (l *Lab) SeriesDir() string { return filepath.Join(l.root, "kernel-patches"
 // code are the same, and the compiler's cache serves both.
 const (
 	mutant    = "mutant"    // the patched tree, broken on purpose
+	mutant2   = "mutant-2"  // the same, to be built while the other is being tested
 	unchanged = "unchanged" // the pristine tree, with the series and containers configured off
 )
 
-var standsFor = map[string]string{mutant: "patched", unchanged: "pristine"}
+var standsFor = map[string]string{mutant: "patched", mutant2: "patched", unchanged: "pristine"}
 
 func (l *Lab) tree(name string) string {
 	if other, ok := standsFor[name]; ok {

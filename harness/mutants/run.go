@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"gpc/harness/kernel"
-	"gpc/harness/progress"
 	"gpc/harness/regress"
 	"gpc/harness/series"
 )
@@ -39,44 +38,78 @@ func Check(lab *kernel.Lab, m Mutant) error {
 	return err
 }
 
-// Run builds a mutant's kernel, in a tree that all mutants share, and puts it to its tests. Whatever goes wrong on the way is a verdict;
-// the error is ctx's.
-func Run(ctx context.Context, lab *kernel.Lab, m Mutant) (Result, error) {
-	r := Result{Mutant: m}
-	begun := time.Now()
-	err := r.run(ctx, lab)
-	r.Took = time.Since(begun)
-	if ctx.Err() != nil {
-		return r, ctx.Err()
+// trees are where mutants are built in turn: one is being built while the one before it is being tested, in which a processor of
+// the host and the linker's one thread would otherwise be waited for.
+var trees = []string{"mutant", "mutant-2"}
+
+// Run builds the mutants' kernels, puts each to its tests, and calls done with what became of it, in order. Whatever goes wrong on the way
+// is a verdict; the error is ctx's.
+func Run(ctx context.Context, lab *kernel.Lab, all []Mutant, done func(Result)) error {
+	free := make(chan string, len(trees))
+	for _, tree := range trees {
+		free <- tree
 	}
+	ready := make(chan candidate)
+	go func() {
+		defer close(ready)
+		for _, m := range all {
+			select {
+			case tree := <-free:
+				ready <- build(ctx, lab, m, tree)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for c := range ready {
+		if ctx.Err() == nil {
+			done(c.test(ctx, lab))
+		}
+		free <- c.tree
+	}
+	return ctx.Err()
+}
+
+// candidate is a mutant's kernel, or why there is none.
+type candidate struct {
+	mutant Mutant
+	tree   string
+	image  *kernel.Image
+	err    error
+	took   time.Duration
+}
+
+// build makes, in tree, the kernel that is the series and the mutant after it.
+func build(ctx context.Context, lab *kernel.Lab, m Mutant, tree string) (c candidate) {
+	c = candidate{mutant: m, tree: tree}
+	begun := time.Now()
+	defer func() { c.took = time.Since(begun) }()
+	if c.err = Check(lab, m); c.err != nil {
+		return c
+	}
+	s, err := series.Load(lab.SeriesDir())
+	if err != nil {
+		c.err = err
+		return c
+	}
+	t := kernel.Tree{Name: tree, Series: s, Extra: []string{m.Patch}}
+	c.image, c.err = lab.BuildTree(ctx, t, m.Target.Machine, m.Target.Flavor)
+	return c
+}
+
+// test puts a mutant to its tests.
+func (c candidate) test(ctx context.Context, lab *kernel.Lab) Result {
+	r := Result{Mutant: c.mutant}
+	begun := time.Now()
+	err := c.err
+	if err == nil {
+		err = r.test(ctx, lab, c.image)
+	}
+	r.Took = c.took + time.Since(begun)
 	if err != nil {
 		r.Verdict, r.Reason = Failed, err.Error()
 	}
-	return r, nil
-}
-
-func (r *Result) run(ctx context.Context, lab *kernel.Lab) error {
-	if err := Check(lab, r.Mutant); err != nil {
-		return err
-	}
-	image, err := build(ctx, lab, r.Mutant)
-	if err != nil {
-		return err
-	}
-	step := progress.Start("run "+strings.Join(r.Mutant.Tests, ", ")+" on "+r.Mutant.Name, 0)
-	err = r.test(ctx, lab, image)
-	step.Done(err)
-	return err
-}
-
-// build makes the kernel that is the series and the mutant after it.
-func build(ctx context.Context, lab *kernel.Lab, m Mutant) (*kernel.Image, error) {
-	s, err := series.Load(lab.SeriesDir())
-	if err != nil {
-		return nil, err
-	}
-	tree := kernel.Tree{Name: "mutant", Series: s, Extra: []string{m.Patch}}
-	return lab.BuildTree(ctx, tree, m.Target.Machine, m.Target.Flavor)
+	return r
 }
 
 func (r *Result) test(ctx context.Context, lab *kernel.Lab, image *kernel.Image) error {

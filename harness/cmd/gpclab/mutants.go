@@ -51,14 +51,13 @@ func runMutants(ctx context.Context, out io.Writer, pattern string, list bool) e
 		return listMutants(out, chosen)
 	}
 	var results []mutants.Result
-	for i, m := range chosen {
-		fmt.Fprintf(out, "[%d/%d] %s: %s\n", i+1, len(chosen), m.Name, m.Subject)
-		r, err := mutants.Run(ctx, lab, m)
-		if err != nil {
-			return err
-		}
-		printVerdict(out, r)
+	err = mutants.Run(ctx, lab, chosen, func(r mutants.Result) {
 		results = append(results, r)
+		fmt.Fprintf(out, "[%d/%d] %s: %s\n", len(results), len(chosen), r.Mutant.Name, r.Mutant.Subject)
+		printVerdict(out, r)
+	})
+	if err != nil {
+		return err
 	}
 	return summarizeMutants(out, results)
 }
