@@ -30,6 +30,15 @@ type Target struct {
 // String returns the target as reports name it, for example "x86_64/debug".
 func (t Target) String() string { return t.Machine.Name + "/" + string(t.Flavor) }
 
+// Pattern describes, as for go test -run, the tests that the target is put to when nobody asks for certain ones: all of them, but where
+// a flavor is another one with one thing changed only those of that thing.
+func (t Target) Pattern() string {
+	if t.Flavor == kernel.Vtime {
+		return "Cpuacct|Idle"
+	}
+	return ""
+}
+
 // Targets returns the kernels that the project promises to test: every machine's, in each patched flavor.
 func Targets() []Target {
 	var all []Target

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gpc/harness/kernel"
+	"gpc/harness/machine"
 )
 
 // enoughTime is what all guests together may take, with everything to be built first.
@@ -24,9 +25,14 @@ func TestGuest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range Targets() {
-		t.Run(target.Machine.Name, func(t *testing.T) {
-			t.Run(string(target.Flavor), func(t *testing.T) { runTarget(t, lab, target) })
+	for _, m := range machine.All() {
+		t.Run(m.Name, func(t *testing.T) {
+			t.Parallel() // for no guest keeps all of the host's processors busy
+			for _, target := range Targets() {
+				if target.Machine == m {
+					t.Run(string(target.Flavor), func(t *testing.T) { runTarget(t, lab, target) })
+				}
+			}
 		})
 	}
 }
@@ -38,7 +44,7 @@ func runTarget(t *testing.T, lab *kernel.Lab, target Target) {
 	defer cancel()
 	failed := make(chan error, 1)
 	go func() {
-		failed <- Run(ctx, lab, target, "", func(e Event) { events <- e })
+		failed <- Run(ctx, lab, target, target.Pattern(), func(e Event) { events <- e })
 		close(events)
 	}()
 	follow(t, events, "")

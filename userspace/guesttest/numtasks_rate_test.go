@@ -103,7 +103,7 @@ func TestNumtasksForkRateIntervalsBeginAtTheStart(t *testing.T) {
 		must(t, unix.Sysinfo(&info))
 		// An interval that would end now if it were counted by ticks. By seconds it began with the machine, as the first one did.
 		setParameter(t, "forkrate_interval", strconv.Itoa((1<<32)/hz-300+int(info.Uptime)+1))
-		time.Sleep(3 * time.Second)
+		time.Sleep(1500 * time.Millisecond)
 		if n := forksIn(t, a, 20); n != 0 {
 			t.Errorf("%d forks in an interval that has been used up, with %d ticks in a second", n, hz)
 		}

@@ -29,7 +29,8 @@ func newTestCommand() *cobra.Command {
 		Short: "Run the in-guest regression tests",
 		Long: `Run the in-guest regression tests: ordinary Go tests, in userspace/guesttest, that run as root in a guest of the patched kernel.
 
-Without --arch and --flavor all architectures and patched flavors are tested, one guest after the other. A guest that dies fails
+Without --arch and --flavor all architectures and patched flavors are tested, one guest after the other; vtime, which only
+accounts time otherwise, with the tests of that unless --flavor names it. A guest that dies fails
 the test that ran and all that had not run. Exit status 1 tells that a test has failed.`,
 		Example: `  gpclab test --arch x86_64 --flavor debug --run TestMount
   gpclab test --junit report.xml`,
@@ -52,7 +53,7 @@ func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
 	if err != nil {
 		return err
 	}
-	suites, err := chosenSuites(lab, targets, flags.run)
+	suites, err := chosenSuites(lab, targets, flags)
 	if err != nil {
 		return exitError{status: statusUsage, err: err}
 	}
@@ -64,7 +65,7 @@ func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
 	printer := &testPrinter{out: out}
 	for _, s := range suites {
 		printer.begin(s)
-		err := regress.Run(ctx, lab, s.target, flags.run, func(e regress.Event) {
+		err := regress.Run(ctx, lab, s.target, s.pattern, func(e regress.Event) {
 			printer.see(e)
 			report.Record(e)
 		})
@@ -78,26 +79,31 @@ func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
 	return printer.summary()
 }
 
-// suite is a kernel and how many tests it is put to.
+// suite is a kernel, the tests that it is put to, and how many they are.
 type suite struct {
-	target regress.Target
-	tests  int
+	target  regress.Target
+	pattern string
+	tests   int
 }
 
-// chosenSuites returns the targets that have tests which pattern matches; some tests are for one flavor only.
-func chosenSuites(lab *kernel.Lab, targets []regress.Target, pattern string) ([]suite, error) {
+// chosenSuites returns the targets that have tests which the user asks for; some tests are for one flavor only.
+func chosenSuites(lab *kernel.Lab, targets []regress.Target, flags testFlags) ([]suite, error) {
 	var suites []suite
 	for _, target := range targets {
+		pattern := flags.run
+		if pattern == "" && flags.flavor == "" {
+			pattern = target.Pattern()
+		}
 		names, err := regress.Tests(lab.Root(), target.Machine, target.Flavor, pattern)
 		if err != nil {
 			return nil, err
 		}
 		if len(names) > 0 {
-			suites = append(suites, suite{target, len(names) + 1}) // and Health
+			suites = append(suites, suite{target, pattern, len(names) + 1}) // and Health
 		}
 	}
 	if len(suites) == 0 {
-		return nil, fmt.Errorf("no in-guest test matches %q: see userspace/guesttest for their names", pattern)
+		return nil, fmt.Errorf("no in-guest test matches %q: see userspace/guesttest for their names", flags.run)
 	}
 	return suites, nil
 }
