@@ -229,15 +229,20 @@ func TestCpusetDomainsRelaxLevel(t *testing.T) {
 // deadline makes a task in a cpuset that is promised so much of a CPU's time, in percent.
 func deadline(t testing.TB, c containerfs.Container, percent uint64) (pid int, err error) {
 	t.Helper()
-	const period = 100_000_000
 	pid = got(bare.Fork(bare.Naps))(t)
 	t.Cleanup(func() { kill(pid) })
 	must(t, c.Attach(pid))
-	// The scheduler goes by the domain in which it has slept last.
-	cpus := got(c.Cpuset().CPUs())(t)
-	eventually(t, "it has woken up in its cpuset", func() bool { return cpus.Contains(ranOn(pid, pid)) })
+	return pid, promise(t, pid, percent, got(c.Cpuset().CPUs())(t))
+}
+
+// promise has a napping task ask for that part of the time of one CPU, when it has slept on one of cpus: the scheduler goes by the domain of
+// that one.
+func promise(t testing.TB, pid int, percent uint64, cpus containerfs.CPUSet) error {
+	t.Helper()
+	const period = 100_000_000
+	eventually(t, "it has woken up where it is to", func() bool { return cpus.Contains(ranOn(pid, pid)) })
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_DEADLINE, Runtime: period / 100 * percent, Deadline: period, Period: period}
-	return pid, unix.SchedSetAttr(pid, &attr, 0)
+	return unix.SchedSetAttr(pid, &attr, 0)
 }
 
 // What deadline tasks have been promised is kept when they move and when cpusets change, or the move and the change are refused.
@@ -284,5 +289,62 @@ func TestCpusetDeadline(t *testing.T) {
 		for _, tid := range got(c.Tasks())(t) {
 			kill(tid)
 		}
+	}
+}
+
+// A deadline task that leaves the root for an exclusive cpuset is asked whether there is time, and leaves its own behind.
+func TestCpusetDeadlineFromTheRoot(t *testing.T) {
+	begin(t)
+	root := cpusets(t).Root()
+	half := exclusive(t, root, "half", "2-3")
+	rest := cpuset(t, root, "rest", "0-1", allNodes)
+	cpus := got(rest.Cpuset().CPUs())(t)
+	inRoot := func(percent uint64) int {
+		t.Helper()
+		pid := got(bare.Fork(bare.Naps))(t)
+		t.Cleanup(func() { kill(pid) })
+		must(t, wish(pid, 0, 1))
+		wantError(t, promise(t, pid, percent, cpus), 0, "%d%% in the root", percent)
+		return pid
+	}
+	for range 3 { // what is left behind does not add up, nor become less than nothing
+		pid := inRoot(60)
+		first, err := deadline(t, half, 80)
+		must(t, err)
+		second, err := deadline(t, half, 80)
+		must(t, err)
+		wantError(t, half.Attach(pid), unix.EBUSY, "a move to where there is no time")
+		kill(first)
+		eventually(t, "the dead task's time is free", func() bool { return half.Attach(pid) == nil })
+		wantAllowed(t, pid, "2-3", allNodes)
+		both := []int{inRoot(80), inRoot(80)} // all that there is
+		for _, pid := range append(both, pid, second) {
+			kill(pid)
+		}
+		eventually(t, "all time is free", func() bool {
+			pid, err := deadline(t, half, 80)
+			kill(pid)
+			return err == nil
+		})
+	}
+}
+
+// Within one domain a deadline task keeps what it has been promised, whatever cpusets it moves between.
+func TestCpusetDeadlineWithinADomain(t *testing.T) {
+	begin(t)
+	root := cpusets(t).Root()
+	set(t, root, "sched_load_balance", "0")
+	a, b := cpuset(t, root, "a", "0-1", allNodes), cpuset(t, root, "b", "2-3", allNodes)
+	cpuset(t, root, "between", "1-2", allNodes)
+	wantDomains(t, "0123")
+	pid, err := deadline(t, root, 60)
+	must(t, err)
+	for round := range 10 {
+		wantError(t, a.Attach(pid), 0, "move there, round %d", round)
+		wantError(t, b.Attach(pid), 0, "move back, round %d", round)
+	}
+	for range 3 { // 330 of 380
+		_, err := deadline(t, root, 90)
+		must(t, err)
 	}
 }

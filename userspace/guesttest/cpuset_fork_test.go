@@ -47,9 +47,7 @@ func TestCpusetHeldForkFollowsGrowth(t *testing.T) {
 	a := cpuset(t, h.Root(), "b", "2", "1")
 	p := forker(t)
 	must(t, a.AttachProc(p.pid))
-	must(t, a.Write("debug_a.hold_can_fork", "1"))
-	p.say(t, "fork")
-	eventually(t, "the fork is counted", func() bool { return callbacks(t, a, "debug_a")["can_fork"] == 1 })
+	holdFork(t, a, p)
 	set(t, a, "cpus", "1-2")
 	set(t, a, "mems", allNodes)
 	bornAllowed(t, a, p, "1-2", allNodes)
@@ -81,6 +79,21 @@ func TestCpusetHeldForkFollowsMoveToRoot(t *testing.T) {
 	bornAllowed(t, a, p, allCPUs, allNodes)
 }
 
+// A fork may take longer than the cpuset lives that it began in, also if that is the last one.
+func TestCpusetHeldForkOutlivesTheLastCpuset(t *testing.T) {
+	begin(t)
+	held := mkdir(t, mount(t, bound(debugPair...)).Root(), "held")
+	h := cpusets(t)
+	a := cpuset(t, h.Root(), "a", "0", "0")
+	p := forker(t)
+	must(t, held.AttachProc(p.pid))
+	must(t, a.AttachProc(p.pid))
+	holdFork(t, held, p)
+	must(t, h.Root().AttachProc(p.pid))
+	must(t, a.Remove())
+	bornAllowed(t, held, p, allCPUs, allNodes)
+}
+
 // What the thread asked for itself is inherited, and cut like its own.
 func TestCpusetHeldForkKeepsWish(t *testing.T) {
 	begin(t)
@@ -90,9 +103,7 @@ func TestCpusetHeldForkKeepsWish(t *testing.T) {
 	for _, tid := range threadsOf(p.pid) {
 		must(t, wish(tid, 1, 3))
 	}
-	must(t, a.Write("debug_a.hold_can_fork", "1"))
-	p.say(t, "fork")
-	eventually(t, "the fork is counted", func() bool { return callbacks(t, a, "debug_a")["can_fork"] == 2 })
+	holdFork(t, a, p)
 	set(t, a, "cpus", "2-3")
 	releaseFork(t, a)
 	child := got(p.forked(t))(t)

@@ -123,6 +123,22 @@ func TestCpusetBindsAtOnce(t *testing.T) {
 	kill(sleeping)
 }
 
+// In the root a wish is forgotten if none of its CPUs is there, also by a task that comes there with it.
+func TestCpusetRootForgetsWish(t *testing.T) {
+	begin(t)
+	h := cpusets(t)
+	a := cpuset(t, h.Root(), "a", "0", allNodes)
+	pid := sleeper(t)
+	must(t, wish(pid, 3))
+	must(t, a.Attach(pid))
+	wantAllowed(t, pid, "0", allNodes)
+	unplugged(t, func() {
+		must(t, h.Root().Attach(pid))
+		wantAllowed(t, pid, allCPUs, allNodes)
+	}, 3)
+	wantAllowed(t, pid, allCPUs, allNodes)
+}
+
 // Cpusets in one hierarchy with others are no different.
 func TestCpusetAmongOthers(t *testing.T) {
 	begin(t)

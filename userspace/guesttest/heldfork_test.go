@@ -17,15 +17,22 @@ func heldFork(t *testing.T, h containerfs.Hierarchy) (containerfs.Container, *pr
 	a := mkdir(t, h.Root(), "a")
 	p := forker(t)
 	must(t, a.Attach(p.pid))
-	must(t, a.Write("debug_a.hold_can_fork", "1"))
-	t.Cleanup(func() { a.Write("debug_a.hold_can_fork", "0") }) // for a test that fails; the container may be gone
-	p.say(t, "fork")
-	eventually(t, "the fork is counted", func() bool { return callbacks(t, a, "debug_a")["can_fork"] == 1 })
+	holdFork(t, a, p)
 	if n := counted(t, a, "debug_a"); n != 2 {
 		t.Errorf("debug_a counts %d tasks, want the parent and its child", n)
 	}
 	wantTasks(t, a, p.pid)
 	return a, p
+}
+
+// holdFork lets a forker, which is in a, fork, until debug_a has counted the child.
+func holdFork(t *testing.T, a containerfs.Container, p *process) {
+	t.Helper()
+	before := callbacks(t, a, "debug_a")["can_fork"]
+	must(t, a.Write("debug_a.hold_can_fork", "1"))
+	t.Cleanup(func() { a.Write("debug_a.hold_can_fork", "0") }) // for a test that fails; the container may be gone
+	p.say(t, "fork")
+	eventually(t, "the fork is counted", func() bool { return callbacks(t, a, "debug_a")["can_fork"] == before+1 })
 }
 
 func releaseFork(t *testing.T, a containerfs.Container) {

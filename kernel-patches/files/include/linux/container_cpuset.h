@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The hook of the container subsystem cpuset in fork.  All others ask cpusets by
- * include/linux/cpuset.h.
+ * What the container subsystem cpuset and the kernel have with each other besides
+ * include/linux/cpuset.h: the hook in fork, and a question to the deadline scheduler.
  */
 #ifndef _LINUX_CONTAINER_CPUSET_H
 #define _LINUX_CONTAINER_CPUSET_H
@@ -12,9 +12,10 @@
 
 #include <linux/jump_label.h>
 
-DECLARE_STATIC_KEY_FALSE(container_cpusets_exist);
+DECLARE_STATIC_KEY_FALSE(container_cpusets_existed);
 
 void __container_cpuset_post_fork(struct task_struct *child, bool alone);
+bool dl_task_leaves_domain(struct task_struct *p, const struct cpumask *cpus);
 
 /**
  * container_cpuset_post_fork - let a new task be where its cpuset is
@@ -27,7 +28,7 @@ void __container_cpuset_post_fork(struct task_struct *child, bool alone);
 static inline void container_cpuset_post_fork(struct task_struct *child,
 					      bool alone)
 {
-	if (static_branch_unlikely(&container_cpusets_exist))
+	if (static_branch_unlikely(&container_cpusets_existed))
 		__container_cpuset_post_fork(child, alone);
 }
 

@@ -227,8 +227,8 @@ struct cftype {
  *	@moved
  * @moved: @task has moved to @to this very moment: who looks for it under the locks held
  *	has not seen it there yet.  For what must not wait for @attach, which may
- *	come much later.  Optional.  Interrupts off, under spinlocks, none of which
- *	is the scheduler's
+ *	come much later.  Optional.  Interrupts off, but for PREEMPT_RT, under spinlocks,
+ *	none of which is the scheduler's
  * @attach: @task has moved to @to; a subsystem that counts uncharges @from
  *	here.  @from is NULL where the task did not move: the hierarchy has just
  *	been mounted, and a task which was there before is counted in the root.
@@ -247,8 +247,8 @@ struct cftype {
  * @cancel_fork: @child was not born, or not in @css: its parent moved while it
  *	was being made, and can_fork() is asked again.  Context of @can_fork
  * @born: @child is born in @css; its fork can no longer fail.  Not called where
- *	can_fork() was not.  Optional.  Interrupts off, under tasklist_lock: for no
- *	more than to count
+ *	can_fork() was not.  Optional.  Interrupts off, but for PREEMPT_RT, under
+ *	tasklist_lock: for no more than to count
  * @fork: @child has been born and is visible, but has not run yet.  It may have
  *	been moved already, and @css is where it is now; a move to come calls its
  *	->attach() later.  Where the hierarchy has just begun @child may have been

@@ -15,7 +15,9 @@
  * container_cancel_fork().  That it counts as populated from the beginning keeps the
  * child's arrival from being the first: see events.c.  The clone that failed
  * takes container_mutex once more, and removes it; so does one whose parent has been
- * moved meanwhile, and then clone(2) begins anew, as if a signal had come in between.
+ * moved meanwhile, and then clone(2) begins anew, as if a signal had come in between.  The
+ * namespaces that it has made go meanwhile, some of them later than that: where a limit
+ * of namespaces has just been reached it can fail with ENOSPC.
  *
  * Fork has no time to look whether it is one of these.  Those and the forks of idle
  * tasks, which belong nowhere either, are marked as odd where that is known anyway,

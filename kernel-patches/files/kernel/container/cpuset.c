@@ -70,7 +70,7 @@ static struct container_subsys cpuset_subsys;
  */
 struct cpuset *task_cpuset(struct task_struct *task)
 {
-	if (!static_branch_unlikely(&container_cpusets_exist) ||
+	if (!static_branch_unlikely(&container_cpusets_existed) ||
 	    !container_subsys_active(&cpuset_subsys))
 		return &cpuset_root;
 	return cpuset_of(task_subsys_state(task, &cpuset_subsys));
@@ -236,7 +236,7 @@ cpuset_create(struct container_subsys *ss, struct container *cont)
 
 	settings_lock(parent);
 	cs->set.flags = DEFAULT_FLAGS | (parent->set.flags & SPREAD_FLAGS);
-	static_branch_inc_cpuslocked(&container_cpusets_exist);
+	cpuset_look_at_forks();
 	list_add_tail(&cs->sibling, &parent->children);
 	nr_cpusets++;
 	settings_unlock();
@@ -283,7 +283,6 @@ static void cpuset_remove(struct container_subsys_state *css)
 	/* Where there is no memory for it the rebuilding is tried again later. */
 	cpuset_domains_prepare(&domains, cs->parent, &cs->parent->set);
 	cpuset_domains_rebuild(&domains);
-	static_branch_dec_cpuslocked(&container_cpusets_exist);
 	settings_unlock();
 }
 

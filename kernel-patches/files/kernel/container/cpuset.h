@@ -125,6 +125,7 @@ struct cpuset *cpuset_next_outside(struct cpuset *pos, struct cpuset *top);
 /* cpuset_place.c */
 extern raw_spinlock_t cpuset_effective_lock;
 extern seqcount_raw_spinlock_t cpuset_effective_seq;
+void cpuset_look_at_forks(void);
 void cpuset_unsettle(void);
 void cpuset_settle(void);
 bool cpusets_settled(void);

@@ -251,27 +251,6 @@ static void recount_deadline_tasks(void)
 			res->bandwidth = 0;
 }
 
-/* The cpuset that decides in which domain the tasks of @cs are, or NULL. */
-static struct cpuset *domain_head(struct cpuset *cs)
-{
-	struct cpuset *head = NULL;
-
-	for (;;) {
-		if (is_balanced(cs))
-			head = cs;
-		if (!cs->parent || cpuset_has(cs, CPUSET_CPU_EXCLUSIVE))
-			return head;
-		cs = cs->parent;
-	}
-}
-
-/* The root's CPUs are never out of a task's reach. */
-static bool changes_domain(struct cpuset *from, struct cpuset *to)
-{
-	return domain_head(from) != domain_head(to) &&
-	       !cpumask_intersects(&from->cpus, &to->cpus);
-}
-
 /**
  * cpuset_deadline_reserve - make sure that a cpuset has time for a deadline task
  * @to: where the task is to go
@@ -284,15 +263,9 @@ static bool changes_domain(struct cpuset *from, struct cpuset *to)
 int cpuset_deadline_reserve(struct cpuset *to, struct task_struct *task)
 {
 	struct reservation *res;
-	struct cpuset *from;
 	int ret;
 
-	if (!dl_task(task))
-		return 0;
-	rcu_read_lock();
-	from = task_cpuset(task);	/* stays while a task is in it */
-	rcu_read_unlock();
-	if (!changes_domain(from, to))
+	if (!dl_task(task) || !dl_task_leaves_domain(task, &to->cpus))
 		return 0;
 
 	res = kmalloc(sizeof(*res), GFP_KERNEL);

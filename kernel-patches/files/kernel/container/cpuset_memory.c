@@ -137,23 +137,33 @@ void cpuset_mems_followed(struct cpuset *cs)
 
 /* Address spaces */
 
-/* What is to be done to an address space whose task has other nodes now. */
+/*
+ * What is to be done to an address space whose task has other nodes now.  One that has not
+ * begun takes in what follows, so that each address space has two at most and one
+ * worker, however often its nodes change while somebody holds its mmap_lock.
+ */
 struct mm_move {
 	struct work_struct work;
 	struct list_head node;		/* of mm_moves */
-	struct mm_move *before;		/* the same address space's last one, or NULL */
-	struct callback_head wait;	/* in the task that asked */
 	struct completion done;
 	refcount_t refs;
 	struct mm_struct *mm;
-	nodemask_t from;
+	nodemask_t nodes;		/* of the policies */
+	nodemask_t from;		/* of the pages, if these move */
 	nodemask_t to;
 	bool pages;
+	bool begun;			/* takes in nothing more; under mm_moves_lock */
+};
+
+/* A task that has asked for a move, and waits for it on its way to user space. */
+struct mm_move_waiter {
+	struct callback_head work;
+	struct mm_move *move;
 };
 
 static struct workqueue_struct *mm_move_wq;
 
-/* Under way, in the order in which they were queued; cpuset_mutex keeps that. */
+/* Under way, in the order in which they were asked for; cpuset_mutex keeps that. */
 static LIST_HEAD(mm_moves);
 static DEFINE_SPINLOCK(mm_moves_lock);
 
@@ -163,78 +173,116 @@ static void mm_move_put(struct mm_move *move)
 		kfree(move);
 }
 
+/* The last move of an address space that is not over, or NULL.  Under mm_moves_lock. */
+static struct mm_move *mm_move_last(const struct mm_struct *mm)
+{
+	struct mm_move *move;
+
+	list_for_each_entry_reverse(move, &mm_moves, node)
+		if (move->mm == mm)
+			return move;
+	return NULL;
+}
+
 /* In a worker, which may allocate anywhere. */
 static void mm_move_workfn(struct work_struct *work)
 {
-	struct mm_move *move = container_of(work, struct mm_move, work);
+	struct mm_move *move = container_of(work, struct mm_move, work), *next;
 
-	/* It was queued before, so it has a worker already. */
-	if (move->before) {
-		wait_for_completion(&move->before->done);
-		mm_move_put(move->before);
-	}
-	mpol_rebind_mm(move->mm, &move->to);
+	scoped_guard(spinlock, &mm_moves_lock)
+		move->begun = true;
+	mpol_rebind_mm(move->mm, &move->nodes);
 	if (move->pages)
 		do_migrate_pages(move->mm, &move->from, &move->to,
 				 MPOL_MF_MOVE_ALL);
-	spin_lock(&mm_moves_lock);
-	list_del(&move->node);
-	spin_unlock(&mm_moves_lock);
+	scoped_guard(spinlock, &mm_moves_lock) {
+		list_del(&move->node);
+		next = mm_move_last(move->mm);
+	}
+	if (next)
+		queue_work(mm_move_wq, &next->work);
 	mmput(move->mm);
 	cpuset_settle();
 	complete_all(&move->done);
 	mm_move_put(move);
 }
 
-static void mm_move_wait(struct callback_head *wait)
+static void mm_move_wait(struct callback_head *work)
 {
-	struct mm_move *move = container_of(wait, struct mm_move, wait);
+	struct mm_move_waiter *waiter =
+		container_of(work, struct mm_move_waiter, work);
 
 	/* Whoever is killed need not know. */
-	wait_for_completion_killable(&move->done);
+	wait_for_completion_killable(&waiter->move->done);
+	mm_move_put(waiter->move);
+	kfree(waiter);
+}
+
+/* Let current wait for a move, whose reference is taken over. */
+static void mm_move_wait_later(struct mm_move *move)
+{
+	struct mm_move_waiter *waiter;
+
+	if (!(current->flags & PF_KTHREAD)) {
+		waiter = kmalloc(sizeof(*waiter), GFP_KERNEL | __GFP_NOFAIL);
+		init_task_work(&waiter->work, mm_move_wait);
+		waiter->move = move;
+		if (!task_work_add(current, &waiter->work, TWA_RESUME))
+			return;
+		kfree(waiter);
+	}
 	mm_move_put(move);
 }
 
+/* Policies follow the last change; pages go from wherever they may be by then. */
+static void mm_move_add(struct mm_move *move, const nodemask_t *from,
+			const nodemask_t *to, bool pages)
+{
+	move->nodes = *to;
+	if (!pages)
+		return;
+	nodes_or(move->from, move->from, *from);
+	move->to = *to;
+	move->pages = true;
+}
+
 /*
- * Queue the move of an address space, whose reference is taken over, and let the
- * caller wait for it later.
+ * Ask for the move of an address space, whose reference is taken over, and let the
+ * caller wait for it later.  None overtakes another, which would leave pages where the
+ * other puts them.
  */
 static void mm_move_queue(struct mm_struct *mm, const nodemask_t *from,
 			  const nodemask_t *to, bool pages)
 {
-	struct mm_move *move, *other;
+	struct mm_move *move, *fresh, *last;
 
 	/* Small, and nothing that has been stored could be taken back. */
-	move = kzalloc(sizeof(*move), GFP_KERNEL | __GFP_NOFAIL);
-	INIT_WORK(&move->work, mm_move_workfn);
-	init_task_work(&move->wait, mm_move_wait);
-	init_completion(&move->done);
-	refcount_set(&move->refs, 1);
-	move->mm = mm;
-	move->from = *from;
-	move->to = *to;
-	move->pages = pages;
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL | __GFP_NOFAIL);
+	INIT_WORK(&fresh->work, mm_move_workfn);
+	init_completion(&fresh->done);
+	refcount_set(&fresh->refs, 1);
+	fresh->mm = mm;
 
-	if (!(current->flags & PF_KTHREAD)) {
-		refcount_inc(&move->refs);
-		if (task_work_add(current, &move->wait, TWA_RESUME))
-			mm_move_put(move);
-	}
-	/* One that overtook another would leave pages where the other puts them. */
 	spin_lock(&mm_moves_lock);
-	list_for_each_entry_reverse(other, &mm_moves, node) {
-		if (other->mm == mm) {
-			refcount_inc(&other->refs);
-			move->before = other;
-			break;
-		}
+	last = mm_move_last(mm);
+	move = last && !last->begun ? last : fresh;
+	mm_move_add(move, from, to, pages);
+	refcount_inc(&move->refs);
+	if (move == fresh) {
+		list_add_tail(&move->node, &mm_moves);
+		/* mpol_dup() must know until the areas have been rebound. */
+		cpuset_unsettle();
+		/* Otherwise the one before it queues it when it is over. */
+		if (!last)
+			queue_work(mm_move_wq, &move->work);
 	}
-	list_add_tail(&move->node, &mm_moves);
 	spin_unlock(&mm_moves_lock);
 
-	/* mpol_dup() must know until the areas have been rebound. */
-	cpuset_unsettle();
-	queue_work(mm_move_wq, &move->work);
+	if (move != fresh) {
+		kfree(fresh);
+		mmput_async(mm);	/* no place to tear it down */
+	}
+	mm_move_wait_later(move);
 }
 
 /* Does the address space go where this thread goes? */

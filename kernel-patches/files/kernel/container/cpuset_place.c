@@ -37,7 +37,9 @@
  * sched_setaffinity() cuts what it is asked for to the effective CPUs, and looks once
  * more after its store whether it is still within them: so whichever of it and the walk
  * comes later, the task is in its cpuset.  If the cpuset grows at that very moment,
- * the task may have to do without the new CPUs up to the next change.
+ * the task may have to do without the new CPUs up to the next change.  It looks only once:
+ * if one change comes before that look and another one after it, the task is where
+ * the first has put it, up to the next change.  6.12 is like that, and nothing here can tell.
  *
  * The kernel's own threads for io_uring, which are the process's, choose CPUs without asking
  * anybody: those of a queue with a polling thread, and workers made for a queue that
@@ -73,7 +75,8 @@
 
 #include "cpuset.h"
 
-DEFINE_STATIC_KEY_FALSE(container_cpusets_exist);
+/* Once there was one besides the root, or a change of the root's own. */
+DEFINE_STATIC_KEY_FALSE(container_cpusets_existed);
 
 DEFINE_RAW_SPINLOCK(cpuset_effective_lock);
 seqcount_raw_spinlock_t cpuset_effective_seq =
@@ -88,6 +91,19 @@ static atomic_t unsettled = ATOMIC_INIT(0);
  */
 static struct signal_struct *arriving_group;
 static unsigned int arriving_tasks;
+
+/**
+ * cpuset_look_at_forks - let forks see whether their child is where it should be
+ *
+ * For good: a fork that has copied its parent may sleep for as long as it likes, and the
+ * cpuset that the copy is of be gone when it goes on.  Under cpu_hotplug_lock and
+ * cpuset_mutex.
+ */
+void cpuset_look_at_forks(void)
+{
+	if (!static_key_enabled(&container_cpusets_existed))
+		static_branch_enable_cpuslocked(&container_cpusets_existed);
+}
 
 /**
  * cpuset_unsettle - tasks may differ from their cpuset from here on
@@ -175,6 +191,16 @@ static void queue_loan_work(struct irq_work *work)
 
 static DEFINE_IRQ_WORK(loan_irq_work, queue_loan_work);
 
+/* As the scheduler does it in the root if no CPU that a task has asked for is left. */
+static void forget_wish(struct task_struct *task)
+{
+	struct cpumask *wish = NULL;
+
+	scoped_guard(raw_spinlock_irqsave, &task->pi_lock)
+		swap(task->user_cpus_ptr, wish);
+	kfree(wish);
+}
+
 /* Let a task run where its cpuset is.  Under cpuset_mutex; may sleep. */
 static void place_task(struct cpuset *cs, struct task_struct *task)
 {
@@ -189,8 +215,10 @@ static void place_task(struct cpuset *cs, struct task_struct *task)
 		/* The last of them has just become inactive. */
 		from = from->parent;
 	}
-	if (!from->parent && set_cpus_allowed_ptr(task, able) && cs->parent)
-		irq_work_queue(&loan_irq_work);
+	if (!from->parent && set_cpus_allowed_ptr(task, able) && !cs->parent) {
+		forget_wish(task);
+		set_cpus_allowed_ptr(task, able);
+	}
 	if (from != cs && !cpumask_intersects(&cs->cpus, cpu_active_mask))
 		irq_work_queue(&loan_irq_work);
 }
@@ -250,29 +278,35 @@ static struct task_struct *next_thread_by_number(int *nr)
 
 /*
  * The tasks of the root are on lists only while something is mounted; and their CPUs
- * never change.  A fork that has not given its child a number yet finds us unsettled.
+ * never change.  A fork that has not given its child a number yet looks at it later.
+ *
+ * A thread that execs takes the number of its group's leader, which may be one that has had
+ * its turn.  Then it is the leader and keeps that number, so that a second walk finds it;
+ * threads that it makes until then are settled at birth.
  */
 static void settle_tasks_of_root(void)
 {
 	unsigned int due = cpuset_root.due & ~CPUSET_DUE_CPUS;
 	struct task_struct *task;
 	bool in_root;
-	int nr = 1;
 
 	if (!due)
 		return;
-	static_branch_inc_cpuslocked(&container_cpusets_exist);
-	while ((task = next_thread_by_number(&nr))) {
-		/* If it moves, the move settles it once we are through. */
-		rcu_read_lock();
-		in_root = task_cpuset(task) == &cpuset_root;
-		rcu_read_unlock();
-		if (in_root)
-			settle_task(&cpuset_root, task, due);
-		put_task_struct(task);
-		cond_resched();
+	cpuset_look_at_forks();
+	for (int walk = 0; walk < 2; walk++) {
+		int nr = 1;
+
+		while ((task = next_thread_by_number(&nr))) {
+			/* If it moves, the move settles it once we are through. */
+			rcu_read_lock();
+			in_root = task_cpuset(task) == &cpuset_root;
+			rcu_read_unlock();
+			if (in_root)
+				settle_task(&cpuset_root, task, due);
+			put_task_struct(task);
+			cond_resched();
+		}
 	}
-	static_branch_dec_cpuslocked(&container_cpusets_exist);
 }
 
 /**
@@ -420,19 +454,29 @@ static bool may_be_missed(struct task_struct *child)
 	return smp_load_acquire(&arriving_group) == current->signal;
 }
 
+/* Give a child in the root what a fork would give it that begins now. */
+static void follow_parent(struct task_struct *child)
+{
+	static struct cpumask cpus;	/* under cpuset_mutex */
+
+	scoped_guard(raw_spinlock_irqsave, &current->pi_lock)
+		cpumask_copy(&cpus, &current->cpus_mask);
+	if (!cpumask_equal(&child->cpus_mask, &cpus))
+		set_cpus_allowed_ptr(child, &cpus);
+}
+
 /*
  * Bring a new task in line; one that is @alone may have another cpuset than its
- * parent.  Threads in the root keep what the kernel has given them,
- * unless the parent has just come there.
+ * parent.  Those in the root have what their parents have been given, unless the parent
+ * has just come there.  Where the kernel's own threads run the kernel says.
  */
 static noinline void settle_child(struct task_struct *child, bool alone)
 {
 	unsigned int due = CPUSET_DUE_ALL;
 	struct cpuset *cs;
 
-	/* Idle tasks, and those whose parent cannot be moved. */
-	if (!child->pid || (current->flags & PF_KTHREAD))
-		return;
+	if (!child->pid)
+		return;		/* an idle task */
 	if (!alone && !may_be_missed(child) && same_placement(child, current))
 		return;
 
@@ -441,9 +485,12 @@ static noinline void settle_child(struct task_struct *child, bool alone)
 	rcu_read_lock();
 	cs = task_cpuset(child);
 	rcu_read_unlock();
-	if (!cs->parent && arriving_group != current->signal &&
-	    cpumask_equal(&child->cpus_mask, &current->cpus_mask))
+	if (current->flags & PF_KTHREAD) {
 		due &= ~CPUSET_DUE_CPUS;
+	} else if (!cs->parent && arriving_group != current->signal) {
+		due &= ~CPUSET_DUE_CPUS;
+		follow_parent(child);
+	}
 	settle_task(cs, child, due);
 	mutex_unlock(&cpuset_mutex);
 }
@@ -488,6 +535,8 @@ static void take_loans_back(struct work_struct *work)
 	cpus_read_lock();
 	mutex_lock(&cpuset_mutex);
 	cpuset_unsettle();
+	/* A CPU that did not come back from a suspension has not been told of. */
+	cpuset_update_cpus(&cpuset_root);
 	for_each_cpuset(pos, &cpuset_root)
 		if (pos->parent)
 			WRITE_ONCE(pos->due, pos->due | CPUSET_DUE_CPUS);

@@ -23,14 +23,16 @@
  *   container_mutex	hierarchies, the tree of containers, all moves of
  *			tasks.  Never taken by exit, nor to read a file; by
  *			fork only to make a container, and then before
- *			cgroup_threadgroup_rwsem.  A file or directory operation of kernfs must
+ *			cgroup_threadgroup_rwsem; but after scx_fork_rwsem, so that
+ *			ns and SCHED_CLASS_EXT cannot be built together.  A
+ *			file or directory operation of kernfs must
  *			drop its active reference first: container_kn_lock().
  *			Its holder takes no lock and waits for no reference
  *			that a reader of files may hold while it sleeps: so
  *			not kernfs_rwsem of a mounted hierarchy
  *   cpu_hotplug_lock	where the first mount and the last unmount, and those of
- *			cpuacct, turn static keys; so no CPU hotplug callback may
- *			take container_mutex
+ *			cpuacct, turn static keys, and where cpuset places tasks that
+ *			move; so no CPU hotplug callback may take container_mutex
  *   tasklist_lock	fork, and for a moment kill
  *   siglock		of a thread group: its tasks' ->containers and the births
  *			of new ones; see member.c

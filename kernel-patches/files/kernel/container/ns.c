@@ -140,12 +140,12 @@ static struct task_struct *oldest_task(struct container *cont)
 
 	container_task_iter_start(cont, &it);
 	while ((task = container_task_iter_next(&it))) {
+		cond_resched();
 		if (oldest && oldest->start_time <= task->start_time)
 			continue;
 		if (oldest)
 			put_task_struct(oldest);
 		oldest = get_task_struct(task);
-		cond_resched();
 	}
 	container_task_iter_end(&it);
 	return oldest;

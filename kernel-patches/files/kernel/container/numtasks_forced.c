@@ -11,7 +11,7 @@
 /*
  * Held for writing while a group counts more than there is: a task is on its way from
  * one group to another, or a guarantee is being paid or paid back.  Only for a moment.
- * Interrupts off, always: tasks are moved under the siglock, which interrupts take.
+ * Where interrupts take spinlocks they are off, always: tasks are moved under the siglock.
  */
 DEFINE_SEQLOCK(numtasks_unsettled);
 
@@ -107,13 +107,15 @@ static int common_level(const struct numtasks *a, const struct numtasks *b)
  *
  * The groups that are above both, or are one of them, have the task before and after
  * that, and show it once all the time.  In the accounts it counts twice for a moment,
- * so that there are never less than there is.  Interrupts off.
+ * so that there are never less than there is.  Interrupts off, but on PREEMPT_RT, where
+ * none takes the siglock.
  */
 void numtasks_transfer(struct numtasks *from, struct numtasks *to)
 {
 	int top = common_level(from, to), level;
 
-	lockdep_assert_irqs_disabled();
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		lockdep_assert_irqs_disabled();
 	write_seqlock(&numtasks_unsettled);
 	take_forced(to, 1);
 	for (level = to->level; level > top; level--)

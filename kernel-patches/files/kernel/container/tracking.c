@@ -222,8 +222,12 @@ int container_counting_start(struct containerfs_root *root)
 	return ret;
 }
 
-/* Let the subsystems of @mask forget a task, alive or dead, that they have counted. */
-static void uncount_task(struct task_struct *task, unsigned long mask)
+/*
+ * Let the subsystems of @mask forget a task that they have counted, if it is alive; if it
+ * is dead only where its exit has told of itself: @dead.
+ */
+static void uncount_task(struct task_struct *task, unsigned long mask,
+			 bool dead)
 {
 	struct container_subsys *ss;
 	struct container_set *set;
@@ -234,8 +238,8 @@ static void uncount_task(struct task_struct *task, unsigned long mask)
 	rcu_read_lock();
 	set = container_task_set_lock(task);
 	alive = !hlist_unhashed(&task->container_node);
-	counted = task->container_counted & mask;
-	task->container_counted &= ~mask;
+	counted = alive || dead ? task->container_counted & mask : 0;
+	task->container_counted &= ~counted;
 	spin_unlock_irq(&set->lock);
 
 	for_each_subsys_in(ss, id, counted) {
@@ -268,7 +272,7 @@ void container_counting_stop(struct containerfs_root *root)
 
 	container_task_iter_start(&root->top, &it);
 	while ((task = container_task_iter_next(&it))) {
-		uncount_task(task, mask);
+		uncount_task(task, mask, false);
 		cond_resched();
 	}
 	container_task_iter_end(&it);
@@ -280,7 +284,7 @@ void container_counting_stop(struct containerfs_root *root)
 		rcu_read_lock();
 		for_each_process_thread(p, task)
 			if (READ_ONCE(task->container_counted) & mask)
-				uncount_task(task, mask);
+				uncount_task(task, mask, true);
 		rcu_read_unlock();
 	}
 	synchronize_rcu();	/* exits and reaping that were under way are through */
