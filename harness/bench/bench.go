@@ -133,14 +133,34 @@ func prepare(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *re
 
 // measureExactly counts instructions in a kernel for the n-th time.
 func (b *bench) measureExactly(ctx context.Context, f kernel.Flavor, n int) (measurement, error) {
-	return b.measure(ctx, f, fmt.Sprintf("run %d", n), plan(f, b.match, batches), b.exactly())
+	return b.measureSuites(ctx, f, fmt.Sprintf("run %d", n), batches, nil)
 }
 
-// exactly describes a guest whose instructions are counted. While its processor is idle, the emulator's main loop sets the clock. It
-// must not do so while the processor's thread, which is about to be idle, has instructions to add to the clock: they would count
+// measureSuites counts instructions in a guest for each suite that has a scenario which is wanted, in so many batches. args are
+// further ones of the emulator.
+func (b *bench) measureSuites(ctx context.Context, f kernel.Flavor, run string, batches int, args []string) (measurement, error) {
+	all := newMeasurement()
+	for _, s := range suites {
+		plan := s.plan(f, b.match, batches)
+		if plan == "" {
+			continue
+		}
+		config := b.exactly(s.processors)
+		config.ExtraArgs = append(config.ExtraArgs, args...)
+		m, err := b.measure(ctx, f, run, plan, config)
+		if err != nil {
+			return all, err
+		}
+		all.add(m)
+	}
+	return all, nil
+}
+
+// exactly describes a guest whose instructions are counted. While its processors are idle, the emulator's main loop sets the clock. It
+// must not do so while the processors' thread, which is about to be idle, has instructions to add to the clock: they would count
 // twice. On one processor of the host the two hardly ever meet there.
-func (b *bench) exactly() guest.Config {
-	return guest.Config{SMP: 1, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...),
+func (b *bench) exactly(processors int) guest.Config {
+	return guest.Config{SMP: processors, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...),
 		OneHostProcessor: true}
 }
 

@@ -31,7 +31,9 @@ func (b *bench) describe(ctx context.Context) (Result, error) {
 			return result, err
 		}
 		result.Configs[f] = sum(string(config))
-		inputs = append(inputs, plan(f, b.match, batches))
+		for _, s := range suites {
+			inputs = append(inputs, s.plan(f, b.match, batches))
+		}
 	}
 	result.Workload = sum(inputs...)
 	if result.Compiler, err = version(ctx, b.machine.CrossCompile+"gcc"); err != nil {

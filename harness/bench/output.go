@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,10 +17,21 @@ type measurement struct {
 	subsystems map[string][]string
 }
 
+func newMeasurement() measurement {
+	return measurement{costs: map[string]Cost{}, subsystems: map[string][]string{}}
+}
+
+// add adds what another guest has found out about other states.
+func (m *measurement) add(other measurement) {
+	m.order = append(m.order, other.order...)
+	maps.Copy(m.costs, other.costs)
+	maps.Copy(m.subsystems, other.subsystems)
+}
+
 // parse reads the workload's results; userspace/workload/plan.c tells what the lines mean. What is cut off or in error is an
 // error.
 func parse(text string) (measurement, error) {
-	m := measurement{costs: map[string]Cost{}, subsystems: map[string][]string{}}
+	m := newMeasurement()
 	var failed string
 	ended := false
 	for line := range strings.Lines(text) {

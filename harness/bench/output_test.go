@@ -26,6 +26,28 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestAddMeasurement(t *testing.T) {
+	all := newMeasurement()
+	for _, text := range []string{"state a\nrun fork@a 1 5 5\nend\n", "state b cpuset\nrun cpus@b 1 6 6\nend\n"} {
+		m, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.add(m)
+	}
+	want := measurement{
+		order: []string{"fork@a", "cpus@b"},
+		costs: map[string]Cost{
+			"fork@a": {Operations: 1, Elapsed: 5, Batches: []int64{5}},
+			"cpus@b": {Operations: 1, Elapsed: 6, Batches: []int64{6}},
+		},
+		subsystems: map[string][]string{"a": {}, "b": {"cpuset"}},
+	}
+	if !reflect.DeepEqual(all, want) {
+		t.Errorf("got %+v, want %+v", all, want)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"", "cut off"},

@@ -50,11 +50,11 @@ const (
 	manyPids = 32768
 )
 
-// plan returns what the workload is to do in a kernel, with those scenarios whose labels match, each in so many batches.
-// userspace/workload/plan.c tells what the lines mean.
-func plan(f kernel.Flavor, match *regexp.Regexp, batches int) string {
+// plan returns what the workload is to do in a kernel, with those scenarios of a suite whose labels match, each in so many
+// batches; nothing if there are none. userspace/workload/plan.c tells what the lines mean.
+func (s suite) plan(f kernel.Flavor, match *regexp.Regexp, batches int) string {
 	var b strings.Builder
-	for _, st := range states {
+	for _, st := range s.states {
 		var wanted []scenario
 		for _, sc := range st.scenarios {
 			if match.MatchString(label(sc, st)) {
@@ -63,7 +63,7 @@ func plan(f kernel.Flavor, match *regexp.Regexp, batches int) string {
 		}
 		if len(wanted) > 0 {
 			st.scenarios = wanted
-			st.write(&b, f, batches, 1)
+			st.write(&b, f, batches, s.processors)
 		}
 	}
 	return b.String()
@@ -72,10 +72,12 @@ func plan(f kernel.Flavor, match *regexp.Regexp, batches int) string {
 // labels returns the names of the scenarios that match, in the order in which they are measured.
 func labels(match *regexp.Regexp) []string {
 	var names []string
-	for _, st := range states {
-		for _, sc := range st.scenarios {
-			if name := label(sc, st); match.MatchString(name) {
-				names = append(names, name)
+	for _, s := range suites {
+		for _, st := range s.states {
+			for _, sc := range st.scenarios {
+				if name := label(sc, st); match.MatchString(name) {
+					names = append(names, name)
+				}
 			}
 		}
 	}

@@ -12,6 +12,9 @@ import (
 // everything matches all scenarios.
 var everything = regexp.MustCompile("")
 
+// one is the suite of one processor.
+var one = suites[0]
+
 func TestWriteState(t *testing.T) {
 	st := state{"trio/2", []string{trio, ""}, 2, []scenario{fork, move}}
 	for f, want := range map[kernel.Flavor]string{
@@ -64,13 +67,13 @@ umount /h1
 
 // TestPlanLeavesOut checks states that a kernel cannot have and scenarios that nobody wants.
 func TestPlanLeavesOut(t *testing.T) {
-	if p := plan(kernel.Cgroup, regexp.MustCompile("@bc"), batches); strings.Contains(p, "mount") || !strings.Contains(p, "run open@bc/1") {
+	if p := one.plan(kernel.Cgroup, regexp.MustCompile("@bc"), batches); strings.Contains(p, "mount") || !strings.Contains(p, "run open@bc/1") {
 		t.Errorf("mainline has no bc, but its figures with nothing mounted are wanted: got\n%s", p)
 	}
-	if p := plan(kernel.Vanilla, everything, batches); strings.Contains(p, "mount ") || strings.Contains(p, " move ") {
+	if p := one.plan(kernel.Vanilla, everything, batches); strings.Contains(p, "mount ") || strings.Contains(p, " move ") {
 		t.Errorf("vanilla has nothing to mount: got\n%s", p)
 	}
-	p := plan(kernel.Release, regexp.MustCompile("^fork@named/1$"), batches)
+	p := one.plan(kernel.Release, regexp.MustCompile("^fork@named/1$"), batches)
 	if strings.Count(p, "\nrun ") != 1 || strings.Count(p, "state ") != 1 {
 		t.Errorf("one scenario is wanted: got\n%s", p)
 	}
@@ -78,17 +81,32 @@ func TestPlanLeavesOut(t *testing.T) {
 
 // TestSameHistory checks that what all kernels can do comes in the same order in all of them.
 func TestSameHistory(t *testing.T) {
-	runs := func(f kernel.Flavor) (lines []string) {
-		for line := range strings.Lines(plan(f, everything, batches)) {
+	runs := func(s suite, f kernel.Flavor) (lines []string) {
+		for line := range strings.Lines(s.plan(f, everything, batches)) {
 			if strings.HasPrefix(line, "run ") && !strings.Contains(line, "/h1") {
 				lines = append(lines, line)
 			}
 		}
 		return lines
 	}
-	for _, f := range Flavors()[1:] {
-		if !slices.Equal(runs(f), runs(kernel.Vanilla)) {
-			t.Errorf("%s goes another way than vanilla", f)
+	for _, s := range suites {
+		for _, f := range Flavors()[1:] {
+			if !slices.Equal(runs(s, f), runs(s, kernel.Vanilla)) {
+				t.Errorf("%s goes another way than vanilla on %d processors", f, s.processors)
+			}
+		}
+	}
+}
+
+// TestSuites checks that a suite which nobody wants needs no guest, and that cpusets have the processors of theirs.
+func TestSuites(t *testing.T) {
+	for _, s := range suites {
+		wanted := s.plan(kernel.Cgroup, regexp.MustCompile("^cpus-1000@"), batches)
+		if s.processors == 1 && wanted != "" {
+			t.Errorf("on one processor there are no CPUs to change: got\n%s", wanted)
+		}
+		if s.processors == 2 && !strings.Contains(wanted, "set /h1/a cpuset.cpus 0-1\n") {
+			t.Errorf("the cpuset has not two processors: got\n%s", wanted)
 		}
 	}
 }

@@ -125,9 +125,7 @@ func (b *bench) countBlocks(ctx context.Context, f kernel.Flavor, plugin string,
 	}
 	defer os.Remove(counts.Name())
 	defer counts.Close()
-	config := b.exactly()
-	config.ExtraArgs = append(config.ExtraArgs, qemu.PluginArgs(plugin, counts.Name())...)
-	m, err := b.measure(ctx, f, fmt.Sprintf("%d batches", batches), plan(f, b.match, batches), config)
+	m, err := b.measureSuites(ctx, f, fmt.Sprintf("%d batches", batches), batches, qemu.PluginArgs(plugin, counts.Name()))
 	if err != nil {
 		return nil, 0, err
 	}

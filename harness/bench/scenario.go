@@ -44,6 +44,11 @@ var (
 	mkdir    = scenario{name: "mkdir", rounds: 20, args: []string{here}}
 )
 
+// change is the change of the CPUs of a cpuset with so many tasks.
+func change(tasks string) scenario {
+	return scenario{name: "cpus-" + tasks, program: "cpus", rounds: 10, args: []string{here, other, tasks}}
+}
+
 // listing is the reading of a list of 10 tasks, where so many are in the hierarchy.
 func listing(all string) scenario {
 	return scenario{name: "tasks-10-of-" + all, program: "tasks", rounds: 100, args: []string{here, other, "10", all}}
@@ -65,9 +70,16 @@ const trio = "cpuset,cpuacct,numtasks"
 // manyTasks is the state that needs more numbers for tasks than others do.
 const manyTasks = "many"
 
-// states is the whole benchmark. Every kernel goes through it in the same order; one that cannot mount what a state asks for
-// measures it with nothing mounted, so that the others have a figure with the same history to be compared with.
-var states = []state{
+// suite is what is measured in one guest.
+type suite struct {
+	processors int
+	states     []state
+}
+
+// suites are the whole benchmark. Every kernel goes through a suite in the same order; one that cannot mount what a state asks for
+// measures it with nothing mounted, so that the others have a figure with the same history to be compared with. There is a second
+// processor only where the operation needs one.
+var suites = []suite{{1, []state{
 	{"unmounted", nil, 0, []scenario{fork, thread, exec, open, switches, tick, fault, wakeup, affinity}},
 	{"named/root", []string{""}, 0, []scenario{fork, thread}},
 	{"named/1", []string{""}, 1, []scenario{fork, thread, exec, open, switches, mkdir, move}},
@@ -84,7 +96,9 @@ var states = []state{
 	{"trio/5", []string{trio}, 5, []scenario{fork, thread, tick}},
 	{"numtasks/5", []string{"numtasks"}, 5, []scenario{fork, thread}},
 	{manyTasks, []string{""}, 1, []scenario{listing("10"), listing("1000"), listing("10000")}},
-}
+}}, {2, []state{
+	{"two-cpus", []string{"cpuset"}, 1, []scenario{change("1000")}},
+}}}
 
 // label is how reports name a scenario in a state. A storm has one state only.
 func label(sc scenario, st state) string {

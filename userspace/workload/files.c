@@ -3,13 +3,10 @@
 #include "workload.h"
 #include "spawn.h"
 
-/* The sleepers share everything but their membership. */
-#define SLEEPER (CLONE_VM | CLONE_FS | CLONE_FILES | SIGCHLD)
-
 static struct run *current;
 
 /* dir/file in memory that the next call uses again. */
-static char *path_of(const char *dir, const char *file)
+char *path_of(const char *dir, const char *file)
 {
 	static char path[256];
 

@@ -1,6 +1,8 @@
 /* Scenarios that ask where a task may run, and where its memory may come from. */
 #include <linux/futex.h>
+#include <linux/sched.h>
 #include "workload.h"
+#include "spawn.h"
 
 static struct run *current;
 
@@ -31,7 +33,7 @@ static void run_fault(struct run *run)
 }
 
 /* One of the processes that sleep is woken. They sleep again when the batch is over: that is part of it. */
-#define SLEEPERS	32
+#define WAITERS	32
 
 static int *gate;
 
@@ -46,7 +48,7 @@ static void run_wakeup(struct run *run)
 
 	current = run;
 	gate = shared(PAGE);
-	for (i = 0; i < SLEEPERS; i++) {
+	for (i = 0; i < WAITERS; i++) {
 		pid = fork();
 		check(run, pid >= 0, "fork");
 		while (!pid)
@@ -70,9 +72,40 @@ static void run_affinity(struct run *run)
 	measure(run, affinity_once, 1);
 }
 
+/* HERE ELSEWHERE N: N tasks sleep in HERE, which loses the second CPU and gets it back. */
+static int cpus_file;
+
+static void set_cpus(const char *list)
+{
+	check(current, write(cpus_file, list, strlen(list)) > 0, list);
+}
+
+static void cpus_once(void)
+{
+	set_cpus("0");
+	set_cpus("0-1");
+}
+
+static void run_cpus(struct run *run)
+{
+	int tasks = atoi(run->args[2]);
+
+	current = run;
+	cpus_file = open(path_of(run->args[0], "cpuset.cpus"), O_WRONLY);
+	check(run, cpus_file >= 0, run->args[0]);
+	/* All come to sleep on the first CPU. */
+	set_cpus("0");
+	check(run, !join(run->args[0]), run->args[0]);
+	while (tasks--)
+		check(run, spawn(SLEEPER, NULL, __NR_pause) > 0, "clone");
+	check(run, !join(run->args[1]), run->args[1]);
+	measure_elapsed(run, cpus_once, 2);
+}
+
 const struct scenario placement_scenarios[] = {
 	{ "fault", 0, run_fault },
 	{ "wakeup", 0, run_wakeup },
 	{ "affinity", 0, run_affinity },
+	{ "cpus", 3, run_cpus },
 	{}
 };

@@ -5,6 +5,9 @@
 #ifndef SPAWN_H
 #define SPAWN_H
 
+/* For a child that sleeps: it shares everything but its membership. */
+#define SLEEPER (CLONE_VM | CLONE_FS | CLONE_FILES | SIGCHLD)
+
 /*
  * clone(flags), with the child's number stored at *tid and cleared there when it ends, where flags say so. The child does the
  * system call nr. Returns the child's number, or -1 with errno.

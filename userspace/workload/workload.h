@@ -60,10 +60,12 @@ unsigned long now(void);
 void settle(void);
 void *shared(unsigned long size);
 void measure(struct run *run, void (*operation)(void), int operations_per_round);
+void measure_elapsed(struct run *run, void (*operation)(void), int operations_per_round);
 void check(struct run *run, int ok, const char *what);
 void run_scenario(const struct scenario *scenario, struct run *run, char **containers, int nr_containers);
 
 /* files.c */
+char *path_of(const char *dir, const char *file);
 int write_file(const char *dir, const char *file, const char *value);
 int join(const char *container);
 
