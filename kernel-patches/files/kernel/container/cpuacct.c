@@ -407,6 +407,9 @@ struct load {
 /*
  * All that is read is of one interval: if that ends meanwhile, or has ended by the
  * clock of a CPU that is ahead of ours, the next one is read instead.
+ *
+ * Where the machine's clock is not stable each CPU's may be ahead of others by a tick, or
+ * by more if its ticks are late.  So what has been used is compared with the latest.
  */
 static void read_load(struct cpuacct *ca, struct load *load)
 {
@@ -428,7 +431,7 @@ static void read_load(struct cpuacct *ca, struct load *load)
 			if (s.start == i.start)
 				load->recent += s.recent;
 			load->accumulated += s.own;
-			latest = max(latest, s.start);
+			latest = max(latest, sched_clock_cpu(cpu));
 		}
 		/* at the end, so that nothing was used later */
 		now = max(local_clock(), latest);
@@ -449,6 +452,8 @@ static void reset_own(struct cpuacct *ca)
 	settle(ca);
 	for_each_possible_cpu(cpu) {
 		c = per_cpu_ptr(ca->counters, cpu);
+		/* With that its clock is not behind @now any more. */
+		sched_clock_cpu(cpu);
 		used = read_cpu(ca, cpu).own;
 		/* Whoever sees the new origin sees the count that it is of. */
 		smp_mb();
