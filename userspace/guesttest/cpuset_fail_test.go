@@ -75,6 +75,23 @@ func TestFailCpusetAttach(t *testing.T) {
 	kill(pid)
 }
 
+// A move that another subsystem refuses, when cpuset has let it through, is on its way no more: the list can be emptied.
+func TestCpusetMoveThatOthersRefuse(t *testing.T) {
+	begin(t)
+	h := mount(t, bound("cpuset", "debug_a", "debug_b"))
+	must(t, h.Root().Write("clone_children", "0"))
+	a := cpuset(t, h.Root(), "a", "1", "0")
+	pid, tids := threaded(t, 3)
+	must(t, a.Write("debug_a.fail_can_attach", fmt.Sprint(int(unix.EXDEV))))
+	wantError(t, a.Attach(pid), unix.EXDEV, "attach of a thread")
+	wantError(t, a.AttachProc(pid), unix.EXDEV, "attach of a process")
+	for _, tid := range tids {
+		wantAllowed(t, tid, allCPUs, allNodes)
+	}
+	set(t, a, "cpus", "")
+	kill(pid)
+}
+
 func TestFailCpusetMount(t *testing.T) {
 	begin(t)
 	dir := tempDir(t)
