@@ -409,7 +409,8 @@ struct load {
  * clock of a CPU that is ahead of ours, the next one is read instead.
  *
  * Where the machine's clock is not stable each CPU's may be ahead of others by a tick, or
- * by more if its ticks are late.  So what has been used is compared with the latest.
+ * by more if its ticks are late.  So a reset notes the earliest, and what has been used
+ * since is compared with the latest.
  */
 static void read_load(struct cpuacct *ca, struct load *load)
 {
@@ -443,17 +444,17 @@ static void read_load(struct cpuacct *ca, struct load *load)
 
 static void reset_own(struct cpuacct *ca)
 {
-	u64 now, used, split[NR_CONTAINER_CPUTIME];
+	u64 since = U64_MAX, used, split[NR_CONTAINER_CPUTIME];
 	struct cpu_counters *c;
 	int cpu;
 
 	mutex_lock(&ca->reset_mutex);
-	now = local_clock();
+	/* By whatever clock something is used from here on, it is later than this. */
+	for_each_possible_cpu(cpu)
+		since = min(since, sched_clock_cpu(cpu));
 	settle(ca);
 	for_each_possible_cpu(cpu) {
 		c = per_cpu_ptr(ca->counters, cpu);
-		/* With that its clock is not behind @now any more. */
-		sched_clock_cpu(cpu);
 		used = read_cpu(ca, cpu).own;
 		/* Whoever sees the new origin sees the count that it is of. */
 		smp_mb();
@@ -472,7 +473,7 @@ static void reset_own(struct cpuacct *ca)
 	/* Pairs with read_stat(). */
 	smp_store_release(&ca->resets, ca->resets + 1);
 	spin_unlock(&ca->stat_lock);
-	atomic64_set_release(&ca->since, now);
+	atomic64_set_release(&ca->since, since);
 	mutex_unlock(&ca->reset_mutex);
 }
 
