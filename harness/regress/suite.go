@@ -23,6 +23,13 @@ const (
 	guestProgram = "guesttest"
 )
 
+// libraryDir is the package of the client library, and libraryProgram what its own tests are called in the guest: one of the in-guest tests runs
+// them against the kernel.
+const (
+	libraryDir     = "userspace/containerfs"
+	libraryProgram = "containerfs.test"
+)
+
 // tags returns the build tags that choose the tests for a flavor.
 func tags(f kernel.Flavor) []string {
 	if f == "debug" {
@@ -80,15 +87,17 @@ func testsIn(path string) ([]string, error) {
 // buildSuite compiles the tests for a guest, into a directory to be laid over its root.
 func buildSuite(ctx context.Context, lab *kernel.Lab, m *machine.Machine, f kernel.Flavor) (string, error) {
 	dir := filepath.Join(lab.BuildDir(), guestProgram, m.Name+"-"+string(f))
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
-		"-tags", strings.Join(tags(f), ","), "-o", filepath.Join(dir, guestProgram), "./"+suiteDir)
-	cmd.Dir = lab.Root()
-	cmd.Env = append(os.Environ(), m.GoEnv()...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
+	for program, pkg := range map[string]string{guestProgram: suiteDir, libraryProgram: libraryDir} {
+		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
+			"-tags", strings.Join(tags(f), ","), "-o", filepath.Join(dir, program), "./"+pkg)
+		cmd.Dir = lab.Root()
+		cmd.Env = append(os.Environ(), m.GoEnv()...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			if ctx.Err() != nil {
+				return "", ctx.Err()
+			}
+			return "", fmt.Errorf("building the in-guest tests: %w\n%s", err, out)
 		}
-		return "", fmt.Errorf("building the in-guest tests: %w\n%s", err, out)
 	}
 	return dir, nil
 }

@@ -63,25 +63,21 @@ func (how creation) create(arg string, settings []containerfs.Setting) error {
 	if err != nil {
 		return err
 	}
-	made := true
+	made := []containerfs.Container{c}
 	if how.parents {
-		err = c.CreateAll()
+		made, err = c.CreateAll()
 		if errors.Is(err, os.ErrExist) {
-			made, err = false, nil
+			err = nil
 		}
 	} else {
 		err = c.Create()
 	}
-	if err != nil {
-		return err
-	}
-	if err := how.prepare(c, settings); err != nil {
-		if made {
-			return errors.Join(err, c.Remove())
+	if err == nil {
+		if err = how.prepare(c, settings); err != nil {
+			_ = containerfs.RemoveEach(made) // unless somebody uses it meanwhile
 		}
-		return err
 	}
-	return nil
+	return err
 }
 
 // prepare sets what a new container is to begin with.

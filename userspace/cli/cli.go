@@ -60,11 +60,10 @@ func each[T any](args []T, do func(T) error) error {
 
 // Main runs gpc with the given arguments and returns its exit status.
 func Main(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := untilSignal()
 	defer stop()
-	root := New()
 	out := bufio.NewWriter(stdout)
-	root.SetOut(out)
+	root := newRoot(out)
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -74,7 +73,37 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	var signal interruption
+	if errors.Is(err, context.Canceled) && errors.As(context.Cause(ctx), &signal) {
+		return 128 + int(signal)
+	}
 	return report(stderr, err)
+}
+
+// interruption is the signal that gpc has been ended with.
+type interruption syscall.Signal
+
+func (i interruption) Error() string { return syscall.Signal(i).String() }
+
+// untilSignal returns a context that the signals end with which users and systems end programs. A pipe that nobody reads any more is told of
+// by an error like other outputs that fail, not by SIGPIPE.
+func untilSignal() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals, pipes := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	go func() {
+		select {
+		case s := <-signals:
+			cancel(interruption(s.(syscall.Signal)))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		signal.Stop(pipes)
+		cancel(nil)
+	}
 }
 
 // outputError is an error of our own standard output.
@@ -88,9 +117,6 @@ func outputError(err error) error {
 
 // report says what is wrong, and returns the exit status for it: of several things, that of failure where one has failed.
 func report(stderr io.Writer, err error) int {
-	if errors.Is(err, context.Canceled) {
-		return 128 + int(syscall.SIGINT)
-	}
 	var several failures
 	if !errors.As(err, &several) {
 		several = failures{err}
@@ -118,7 +144,10 @@ func flush(cmd *cobra.Command) error {
 }
 
 // New returns the command gpc.
-func New() *cobra.Command {
+func New() *cobra.Command { return newRoot(os.Stdout) }
+
+// newRoot returns the command gpc with its standard output, which the library's command for completions keeps from the beginning.
+func newRoot(out io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gpc",
 		Short: "Show and change process containers",
@@ -141,6 +170,7 @@ The exit status is 1 where something failed, and 2 where gpc was called wrongly.
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetOut(out)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; '%s --help' tells more", err, cmd.CommandPath())
 	})

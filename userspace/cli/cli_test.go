@@ -59,6 +59,28 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
+// The host's kernel has no containers: every command says so, and does nothing.
+func TestKernelWithoutContainers(t *testing.T) {
+	if containerfs.Supported() {
+		t.Skip("this kernel has containers")
+	}
+	dir := t.TempDir()
+	x := filepath.Join(dir, "x")
+	for _, args := range []string{
+		"mount", "mount " + dir, "mount -p " + x, "umount " + dir, "subsystems", "create " + x, "create :/x", "rm " + x, "rm -r --kill " + dir, "mv " + dir + " y",
+		"ls", "ls cpuset:/", "tree", "exec -c :/x true", "exec -c " + dir + " true", "attach " + dir + " 1", "ps " + dir, "where", "where 1", "kill " + dir,
+		"watch " + dir, "get " + dir, "set -r tasks=1 " + dir, "stat", "stat " + dir, "bc", "top -b -n 1", "mount --json", "top --json",
+	} {
+		out, complaint, status := run(strings.Fields(args)...)
+		if status != statusFailed || out != "" || complaint != "gpc: this kernel has no process containers\n" {
+			t.Errorf("gpc %s: status %d, said %q and complained %q", args, status, out, complaint)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("something was made: %v, %v", entries, err)
+	}
+}
+
 // Each command says what it is for, with an example.
 func TestHelp(t *testing.T) {
 	for _, cmd := range New().Commands() {
@@ -74,6 +96,18 @@ func TestHelp(t *testing.T) {
 				t.Errorf("gpc %s --help: a long line: %q", cmd.Name(), line)
 			}
 		}
+	}
+}
+
+// Scripts that complete are there for the three shells, and know the commands.
+func TestCompletion(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if out, complaint, status := run("completion", shell); status != 0 || complaint != "" || !strings.Contains(out, "gpc") {
+			t.Errorf("completion for %s: status %d, complained %q", shell, status, complaint)
+		}
+	}
+	if out, _, _ := run("__complete", "um"); !strings.HasPrefix(out, "umount\t") {
+		t.Errorf("um is completed to %q", out)
 	}
 }
 

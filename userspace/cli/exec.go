@@ -167,7 +167,11 @@ With another signal than KILL each process is sent that signal once; what is for
 				if err := signalAll(c, number); err != nil || !wait {
 					return err
 				}
-				return c.WaitEmpty(cmd.Context())
+				err = c.WaitEmpty(cmd.Context())
+				if errors.Is(err, fs.ErrNotExist) {
+					return nil // it has deleted itself
+				}
+				return err
 			})
 		},
 		ValidArgsFunction: completeContainers,
@@ -199,11 +203,10 @@ func signalAll(c containerfs.Container, signal unix.Signal) error {
 	}
 	var failed failures
 	err := c.Walk(func(c containerfs.Container) error {
-		pids, err := c.Procs()
-		for _, pid := range pids {
-			if err := unix.Kill(pid, signal); err != nil && err != unix.ESRCH {
-				failed = append(failed, fmt.Errorf("cannot send %s to %d: %w", unix.SignalName(signal), pid, err))
-			}
+		err := c.Signal(signal)
+		if several, ok := err.(interface{ Unwrap() []error }); ok && !errors.As(err, new(*containerfs.Error)) {
+			failed = append(failed, several.Unwrap()...)
+			return nil
 		}
 		return err
 	})

@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,15 +47,52 @@ A hierarchy that is active already, with these very subsystems or of that name, 
 		if len(args) == 0 {
 			return showHierarchies(cmd, *asJSON)
 		}
+		undo := func() {}
 		if parents {
-			if err := os.MkdirAll(args[0], 0o755); err != nil {
+			var err error
+			if undo, err = makeDir(args[0]); err != nil {
 				return fmt.Errorf("cannot make %s: %w", args[0], cause(err))
 			}
 		}
-		_, err := containerfs.Mount(source, args[0], containerfs.ParseOptions(options))
-		return err
+		o := containerfs.ParseOptions(options)
+		h, err := containerfs.Mount(source, args[0], o)
+		if err != nil {
+			undo()
+			return err
+		}
+		noteAgent(cmd.ErrOrStderr(), h, o)
+		return nil
 	}
 	return cmd
+}
+
+// noteAgent says so where a hierarchy that was active already has another release agent than was asked for: to mount it once more does not
+// change that.
+func noteAgent(stderr io.Writer, h containerfs.Hierarchy, asked containerfs.Options) {
+	agent, err := h.ReleaseAgent()
+	if err == nil && asked.ReleaseAgent != "" && agent != asked.ReleaseAgent {
+		fmt.Fprintf(stderr, "gpc: note: the hierarchy was active already, and its release agent is still %s\n", visible(cmp.Or(agent, "none")))
+	}
+}
+
+// makeDir makes a directory and those above it that are not there. undo removes again what was made; so does an error.
+func makeDir(dir string) (undo func(), err error) {
+	var missing []string // the deepest first
+	for d := filepath.Clean(dir); ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		missing = append(missing, d)
+	}
+	undo = func() {
+		for _, d := range missing {
+			_ = os.Remove(d) // unless somebody uses it meanwhile
+		}
+	}
+	if err = os.MkdirAll(dir, 0o755); err != nil {
+		undo()
+	}
+	return undo, err
 }
 
 // activeHierarchy is a hierarchy, for JSON.
@@ -60,12 +102,18 @@ type activeHierarchy struct {
 	Options *containerfs.Options `json:"options"` // null where it is not mounted
 }
 
-func showHierarchies(cmd *cobra.Command, asJSON bool) error {
+// known returns all that the kernel says of hierarchies and subsystems.
+func known() (containerfs.Status, []containerfs.MountPoint, error) {
 	status, err := containerfs.ReadStatus()
 	if err != nil {
-		return err
+		return status, nil, err
 	}
 	points, err := containerfs.MountPoints()
+	return status, points, err
+}
+
+func showHierarchies(cmd *cobra.Command, asJSON bool) error {
+	status, points, err := known()
 	if err != nil {
 		return err
 	}
@@ -138,11 +186,7 @@ type boundSubsystem struct {
 }
 
 func showSubsystems(cmd *cobra.Command, asJSON bool) error {
-	status, err := containerfs.ReadStatus()
-	if err != nil {
-		return err
-	}
-	points, err := containerfs.MountPoints()
+	status, points, err := known()
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,6 +13,9 @@ import (
 
 // isTerminal tells whether there is a terminal to be filled and to be typed at.
 func isTerminal() bool {
+	if os.Getenv("TERM") == "dumb" {
+		return false // it can only be printed on
+	}
 	for _, f := range []*os.File{os.Stdin, os.Stdout} {
 		if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
 			return false
@@ -29,7 +31,7 @@ func newScreen() (tcell.Screen, error) {
 		return nil, err
 	}
 	screen, err := tcell.NewTerminfoScreenFromTty(tty)
-	if errors.Is(err, tcell.ErrTermNotFound) {
+	if err != nil {
 		os.Setenv("TERM", "vt100")
 		screen, err = tcell.NewTerminfoScreenFromTty(tty)
 	}

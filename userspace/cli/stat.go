@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,6 +63,7 @@ type statistics struct {
 	Cpuacct   *cpuacctStatistics     `json:"cpuacct,omitempty"`
 	Cpuset    *cpusetStatistics      `json:"cpuset,omitempty"`
 	Numtasks  *numtasksStatistics    `json:"numtasks,omitempty"`
+	NS        map[string]uint64      `json:"ns,omitempty"`
 	BC        []containerfs.Resource `json:"bc,omitempty"`
 }
 
@@ -102,6 +107,11 @@ func statisticsOf(p place) (statistics, error) {
 			s.Cpuset, err = cpusetOf(p.Cpuset())
 		case "numtasks":
 			s.Numtasks, err = numtasksOf(p.Numtasks())
+		case "ns":
+			s.NS, err = p.NS().Proxy()
+			if errors.Is(err, os.ErrPermission) {
+				err = nil // whose namespaces these are is not for everybody
+			}
 		case "bc":
 			s.BC, err = p.BC().Resources()
 		}
@@ -163,7 +173,7 @@ func readInto[T any](r *reader, to *T, read func() (T, error)) {
 func (s statistics) print(out io.Writer) {
 	fmt.Fprintf(out, "%s\n", visible(s.identity.String()))
 	line := func(what, format string, args ...any) {
-		fmt.Fprintf(out, "  %-12s%s\n", what, fmt.Sprintf(format, args...))
+		fmt.Fprintf(out, "  %-13s%s\n", what, fmt.Sprintf(format, args...))
 	}
 	line("tasks", "%d, of %s", s.Tasks, processes(s.Processes))
 	if a := s.Cpuacct; a != nil {
@@ -173,7 +183,7 @@ func (s statistics) print(out io.Writer) {
 	}
 	if c := s.Cpuset; c != nil {
 		line("CPUs", "%s; effective %s", orDash(c.CPUs), orDash(c.EffectiveCPUs))
-		line("memory nodes", " %s; effective %s", orDash(c.Mems), orDash(c.EffectiveMems))
+		line("memory nodes", "%s; effective %s", orDash(c.Mems), orDash(c.EffectiveMems))
 		if on := c.flags(); on != "" {
 			line("flags", "%s", on)
 		}
@@ -181,6 +191,9 @@ func (s statistics) print(out io.Writer) {
 	if n := s.Numtasks; n != nil {
 		line("numtasks", "%d here and below; %d forks, %d refused, %d too fast", n.Usage, n.Successes, n.Failures, n.ForkrateFailures)
 		line("shares", "guaranteed %s, at most %s, %d for those below", share(n.Min), share(n.Max), n.ChildDivisor)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.NS)) {
+		line(kind+" ns", "%d", s.NS[kind])
 	}
 	for _, r := range s.BC {
 		line(r.Name, "%d held, %d at most so far; barrier %s, limit %s; %d refused", r.Held, r.MaxHeld, limit(r.Barrier), limit(r.Limit), r.FailCount)

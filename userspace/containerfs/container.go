@@ -98,16 +98,22 @@ func (c Container) Create() error {
 	return nil
 }
 
-// CreateAll makes the container and those above it that do not exist.
-func (c Container) CreateAll() error {
-	err := c.Create()
-	if errors.Is(err, os.ErrNotExist) && !c.Parent().IsRoot() {
-		if err := c.Parent().CreateAll(); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
+// CreateAll makes the container and those above it that do not exist, and returns those that it made, parents first. If one of them
+// cannot be made, none is left.
+func (c Container) CreateAll() (made []Container, err error) {
+	err = c.Create()
+	if errors.Is(err, fs.ErrNotExist) && !c.Parent().IsRoot() {
+		made, err = c.Parent().CreateAll()
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
 		}
 		err = c.Create()
 	}
-	return err
+	if err != nil {
+		_ = RemoveEach(made)
+		return nil, err
+	}
+	return append(made, c), nil
 }
 
 // Remove removes the container: ErrBusy while it has tasks or children, or while the kernel holds its state.

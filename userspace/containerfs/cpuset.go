@@ -1,7 +1,9 @@
 package containerfs
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
 	"k8s.io/utils/cpuset"
 )
@@ -9,8 +11,19 @@ import (
 // CPUSet is a set of CPUs or of memory nodes.
 type CPUSet = cpuset.CPUSet
 
+// maxCPU is more than any machine's last CPU or memory node.
+const maxCPU = 1<<16 - 1
+
 // ParseCPUs returns the set that a list such as "0-3,7" describes.
-func ParseCPUs(list string) (CPUSet, error) { return cpuset.Parse(list) }
+func ParseCPUs(list string) (CPUSet, error) {
+	// The set is kept number by number: what is too large for any machine has to be found before.
+	for number := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == '-' }) {
+		if n, err := strconv.Atoi(number); err == nil && n > maxCPU {
+			return CPUSet{}, fmt.Errorf("%d is too large a number", n)
+		}
+	}
+	return cpuset.Parse(list)
+}
 
 // Cpuset is what subsystem cpuset keeps for a container: on which CPUs its tasks run, and where their memory comes from.
 type Cpuset struct{ subsystem }

@@ -98,14 +98,23 @@ func (s Cpuset) whyChildNeeds(p placement, wanted CPUSet) error {
 			return fmt.Errorf("%s below it has %s %s", child.Dir(), p.noun, missing)
 		}
 	}
+	if p.list == "cpus" {
+		return errNoTimeLeft // there is no other reason
+	}
 	return nil
 }
+
+// errNoTimeLeft is why CPUs are not taken away, or a task is not let in: the scheduler has promised time to deadline tasks.
+var errNoTimeLeft = errors.New("its CPUs would not have enough time for its deadline tasks")
 
 // explainExclusive finds out why a flag was not taken.
 func (s Cpuset) explainExclusive(e *Error, p placement, text string) *Error {
 	parent := s.container.Parent()
 	switch e.Err {
 	case unix.EACCES:
+		if s.container.IsRoot() {
+			return e.because(fmt.Errorf("the root is always %s", p.exclusive))
+		}
 		if on, err := parent.Cpuset().Flag(CpusetFlag(p.exclusive)); err == nil && !on {
 			return e.because(fmt.Errorf("its parent %s is not %s", parent.Dir(), p.exclusive))
 		}

@@ -4,7 +4,7 @@
 // hold only paths: nothing is cached, every call asks the kernel, and two values that name the same directory
 // are interchangeable. Status, MountPoints and MembershipOf read what the kernel says in /proc.
 //
-// What a subsystem keeps for a container is behind a value of its own: Cpuset, Cpuacct, Numtasks and BC.
+// What a subsystem keeps for a container is behind a value of its own: Cpuset, Cpuacct, Numtasks, NS and BC.
 //
 // Everything is opened below the top of its hierarchy, so that no name can lead out of it, and nothing is written
 // before it is sure that a hierarchy is mounted there.

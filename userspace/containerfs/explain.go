@@ -184,6 +184,8 @@ func (c Container) whyNotAttached(id int, e *Error) error {
 	case unix.ENOSPC:
 		e.Kind = ErrEmptyCpuset
 		return c.Cpuset().whyNotUsable()
+	case unix.EBUSY:
+		return errNoTimeLeft
 	case unix.EACCES:
 		if e.Reason != nil {
 			return nil // it could not even be opened

@@ -49,11 +49,11 @@ func readMembership(path string) ([]Membership, error) {
 
 // whyNoMembership is the error of a task whose containers cannot be read: it is not there, or the kernel has none.
 func whyNoMembership(path string, err error) error {
+	if !Supported() {
+		return notSupported()
+	}
 	e := fail("read", path, err)
-	switch {
-	case !Supported():
-		e.Kind = ErrNoContainers
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		e.Kind = ErrNoTask
 	}
 	return e

@@ -1,9 +1,7 @@
 package containerfs
 
 import (
-	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,7 +31,7 @@ const cpusetType = "cpuset"
 func MountPoints() ([]MountPoint, error) {
 	const path = "/proc/self/mountinfo"
 	if !Supported() {
-		return nil, fail("look for hierarchies in", path, ErrNoContainers)
+		return nil, notSupported()
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -45,12 +43,6 @@ func MountPoints() ([]MountPoint, error) {
 		return nil, fail("parse", path, err)
 	}
 	return points, nil
-}
-
-// Supported tells whether the kernel has process containers.
-func Supported() bool {
-	_, err := os.Stat(statusPath)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // parseMounts picks the container filesystems out of the text of /proc/self/mountinfo.

@@ -21,12 +21,13 @@ func (h Hierarchy) below(rel string, flags int) (*os.File, error) {
 		return nil, cause(err)
 	}
 	defer root.Close()
-	f, err := root.OpenFile(rel, flags, 0)
+	// Before anything is opened: elsewhere that may have effects, or wait.
+	if !isContainerFS(h.Dir) {
+		return nil, ErrNotMounted
+	}
+	f, err := root.OpenFile(rel, flags|unix.O_NONBLOCK, 0)
 	if err != nil {
-		if err = cause(err); err == unix.ENOENT && !isContainerFS(h.Dir) {
-			err = ErrNotMounted
-		}
-		return nil, err
+		return nil, cause(err)
 	}
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {

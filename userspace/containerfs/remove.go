@@ -26,7 +26,7 @@ func (c Container) RemoveAll() error {
 	if err != nil {
 		return err
 	}
-	return removeEach(all)
+	return RemoveEach(all)
 }
 
 // KillAndRemoveAll kills every task in the container and below it, waits for their end, and removes the container and all below it.
@@ -35,30 +35,29 @@ func (c Container) KillAndRemoveAll(ctx context.Context) error {
 	if c.IsRoot() {
 		children, err := c.Children()
 		for _, child := range children {
-			if err := child.KillAndRemoveAll(ctx); err != nil {
+			if err := child.KillAndRemoveAll(ctx); err != nil && !vanished(err) {
 				return err
 			}
 		}
 		return err
 	}
-	// What deletes itself when its last task ends is gone then, which is what was wanted.
-	for _, step := range []func() error{
-		c.Kill,
-		func() error { return c.WaitEmpty(ctx) },
-		c.RemoveAll,
-	} {
-		if err := step(); err != nil {
-			if vanished(err) && !c.Exists() {
-				return nil
-			}
-			return err
-		}
+	if err := c.Kill(); err != nil {
+		return err
 	}
-	return nil
+	err := c.WaitEmpty(ctx)
+	if err == nil {
+		err = c.RemoveAll()
+	}
+	// What deletes itself when its last task ends is gone then, which is what was wanted.
+	if vanished(err) && !c.Exists() {
+		return nil
+	}
+	return err
 }
 
-// removeEach removes containers that are listed parents first.
-func removeEach(all []Container) error {
+// RemoveEach removes containers that are listed parents first, as Walk and CreateAll list them. A root is left out; so is what has gone
+// already, but for the first of them.
+func RemoveEach(all []Container) error {
 	for i, c := range slices.Backward(all) {
 		if c.IsRoot() {
 			continue

@@ -93,10 +93,10 @@ func noSetting(name string) bool {
 	case fileTasks, fileProcs, fileReleaseAgent, "cpuacct.usage", "numtasks.stats":
 		return true
 	}
-	if !strings.HasPrefix(name, "bc.") {
-		return false
+	if strings.HasPrefix(name, "bc.") {
+		return !strings.HasSuffix(name, ".barrier")
 	}
-	return !strings.HasSuffix(name, ".barrier")
+	return strings.HasSuffix(name, "memory_pressure") // which every cpuset refuses to be told
 }
 
 // settingRank orders settings: the lists of a cpuset first, and what needs them last.

@@ -50,7 +50,7 @@ const statusPath = "/proc/containers"
 func ReadStatus() (Status, error) {
 	text, err := os.ReadFile(statusPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Status{}, &Error{Op: "read", Path: statusPath, Kind: ErrNoContainers, Err: unix.ENOENT}
+		return Status{}, notSupported()
 	}
 	if err != nil {
 		return Status{}, fail("read", statusPath, cause(err))
@@ -60,6 +60,21 @@ func ReadStatus() (Status, error) {
 		return Status{}, fail("parse", statusPath, err)
 	}
 	return s, nil
+}
+
+// Supported tells whether the kernel has process containers, as far as /proc says.
+func Supported() bool {
+	_, err := os.Stat(statusPath)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// notSupported is the error where there is no status to be read.
+func notSupported() error {
+	e := &Error{Op: "read", Path: statusPath, Kind: ErrNoContainers, Err: unix.ENOENT}
+	if _, err := os.Stat("/proc/self"); err != nil {
+		e.Kind, e.Reason = nil, errors.New("/proc is not mounted")
+	}
+	return e
 }
 
 // names returns the names of the subsystems.

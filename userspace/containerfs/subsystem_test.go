@@ -1,9 +1,13 @@
 package containerfs
 
 import (
+	"os"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // parser is a function that is tried on good and bad texts.
@@ -81,4 +85,52 @@ func TestParseResources(t *testing.T) {
 		row: want,
 		"       resource held maxheld barrier limit failcnt\n" + row: want,
 	}, []string{"", "numfiles 1 2 3 4 x\n", "numfiles 1 2 3 4 5 6\n"}}.try(t)
+}
+
+func TestParseProxy(t *testing.T) {
+	parser[map[string]uint64]{parseProxy, map[string]map[string]uint64{
+		"uts:[4026531838]\nipc:[1]": {"uts": 4026531838, "ipc": 1}, "": {},
+	}, []string{"uts", "uts:4026531838", "uts:[4026531838", "uts:[x]", "uts:[1]\n\n"}}.try(t)
+}
+
+// A list that no machine can have is refused before it fills the memory.
+func TestParseCPUs(t *testing.T) {
+	for list, want := range map[string]string{"": "", "0-3,7": "0-3,7", "65535": "65535"} {
+		if got, err := ParseCPUs(list); err != nil || got.String() != want {
+			t.Errorf("%q: got %v, %v", list, got, err)
+		}
+	}
+	for _, list := range []string{"0-2000000000", "99999999999999999999", "3-1", "x", "0-", "65536"} {
+		if got, err := ParseCPUs(list); err == nil {
+			t.Errorf("%q: got %v, want an error", list, got)
+		}
+	}
+}
+
+// The time of a thread is its own, that of a process is all threads'.
+func TestTaskTimes(t *testing.T) {
+	tid, done := make(chan int), make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		tid <- unix.Gettid()
+		<-done
+	}()
+	defer close(done)
+	idle := <-tid
+	for {
+		process, err := ReadTask(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		thread, err := ReadThread(idle)
+		if err != nil || thread.TID != idle {
+			t.Fatalf("got %+v, %v", thread, err)
+		}
+		if total := process.User + process.System; total >= 100*time.Millisecond {
+			if own := thread.User + thread.System; own >= total {
+				t.Errorf("a thread that sleeps has used %v, its process %v", own, total)
+			}
+			return
+		}
+	}
 }

@@ -20,7 +20,7 @@ type Task struct {
 	Kernel bool `json:"kernel"`
 	// Threads is how many threads its process has.
 	Threads int `json:"threads"`
-	// User and System are the CPU time of the process.
+	// User and System are the CPU time of the process, or of the thread alone if it was asked for as a thread.
 	User   time.Duration `json:"user_ns"`
 	System time.Duration `json:"system_ns"`
 }
@@ -28,9 +28,13 @@ type Task struct {
 // userHZ is the unit of times in /proc, the same on every architecture that there is Go for.
 const userHZ = 100
 
-// ReadTask reads what /proc says of a task. The error is ErrNoTask where there is none of that id.
-func ReadTask(id int) (Task, error) {
-	path := fmt.Sprintf("/proc/%d/stat", id)
+// ReadTask reads what /proc says of a process, or of the process of a thread. The error is ErrNoTask where there is none of that id.
+func ReadTask(id int) (Task, error) { return readTask(fmt.Sprintf("/proc/%d/stat", id)) }
+
+// ReadThread reads what /proc says of a single thread.
+func ReadThread(tid int) (Task, error) { return readTask(fmt.Sprintf("/proc/%d/task/%[1]d/stat", tid)) }
+
+func readTask(path string) (Task, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return Task{}, &Error{Op: "read", Path: path, Kind: ErrNoTask, Err: cause(err)}
@@ -80,7 +84,7 @@ func (c Container) Processes() ([]Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readTasks(ids), nil
+	return readTasks(ids, ReadTask), nil
 }
 
 // Threads returns what /proc says of the threads in the container. Those that have ended meanwhile are left out.
@@ -89,13 +93,13 @@ func (c Container) Threads() ([]Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readTasks(ids), nil
+	return readTasks(ids, ReadThread), nil
 }
 
-func readTasks(ids []int) []Task {
+func readTasks(ids []int, read func(int) (Task, error)) []Task {
 	tasks := make([]Task, 0, len(ids))
 	for _, id := range ids {
-		if t, err := ReadTask(id); err == nil {
+		if t, err := read(id); err == nil {
 			tasks = append(tasks, t)
 		}
 	}

@@ -26,6 +26,15 @@ func wantIs(t testing.TB, err, what error, words string) {
 	}
 }
 
+// The library's own tests, which make do with ordinary files on the host, ask the kernel here.
+func TestClientLibrary(t *testing.T) {
+	begin(t)
+	out, err := run(t, "/containerfs.test", "-test.v")
+	if err != nil || !strings.Contains(out, "--- PASS: TestCpusetReasons") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestClientErrors(t *testing.T) {
 	begin(t)
 	h := mount(t, named("errors"))
@@ -73,6 +82,8 @@ func TestClientNotMounted(t *testing.T) {
 	wantIs(t, h.Root().SetNotifyOnRelease(true), containerfs.ErrNotMounted, dir)
 	_, err := h.Root().Tasks()
 	wantIs(t, err, containerfs.ErrNotMounted, dir)
+	must(t, unix.Mkfifo(filepath.Join(dir, "tasks"), 0o600)) // to open it would wait for a reader
+	wantIs(t, h.Root().Attach(0), containerfs.ErrNotMounted, dir)
 	if text := got(os.ReadFile(filepath.Join(dir, "notify_on_release")))(t); string(text) != "x" {
 		t.Errorf("an ordinary file was written to: %q", text)
 	}
@@ -300,32 +311,6 @@ func TestClientCopySettings(t *testing.T) {
 		t.Error("notify_on_release was not copied")
 	}
 	must(t, b.CopySettings(h.Root())) // whose shares are of another kind
-}
-
-func TestClientSharesExplained(t *testing.T) {
-	begin(t)
-	h := mount(t, bound("numtasks"))
-	a := mkdir(t, h.Root(), "a", "b", "a/c")
-	set := func(c containerfs.Container, text string) error { return c.Write("numtasks.shares", text+"\n") }
-	must(t, set(a, "min_shares=60,child_shares_divisor=50"))
-	must(t, set(a.Child("c"), "min_shares=20,max_shares=40"))
-	for _, tt := range []struct {
-		c           containerfs.Container
-		text, words string
-	}{
-		{h.Root(), "min_shares=5", "the root has no parent"},
-		{a, "max_shares=50", "min_shares 60 would exceed max_shares 50"},
-		{a, "max_shares=101", "max_shares 101 would exceed the 100 that " + h.Dir},
-		{h.Container("/b"), "min_shares=41", "the min_shares would be 101"},
-		{a, "child_shares_divisor=0", "at least 1"},
-		{a, "child_shares_divisor=30", "has max_shares 40"},
-		{a, "nonsense=3", `there is no "nonsense"`},
-		{a, "min_shares=x", `"x" is not a number`},
-	} {
-		err := set(tt.c, tt.text)
-		wantIs(t, err, containerfs.ErrInvalid, tt.words)
-		wantIs(t, err, unix.EINVAL, `cannot write "`+tt.text+`" to `+tt.c.File("numtasks.shares"))
-	}
 }
 
 func TestClientFigures(t *testing.T) {

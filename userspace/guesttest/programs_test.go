@@ -35,6 +35,21 @@ func TestProgramReleaseAgent(t *testing.T) {
 	}
 }
 
+// The agent that mounts of cpusets set by themselves is there, too.
+func TestProgramCpusetReleaseAgent(t *testing.T) {
+	begin(t)
+	root := legacy(t)
+	a := mkdir(t, root, "a")
+	must(t, a.Write("cpus", "0"))
+	must(t, a.Write("mems", "0"))
+	must(t, a.SetCloneChildren(true))
+	released(t, a.Child("b"))
+	eventually(t, "the released cpuset is gone", func() bool { return !exists(a.Child("b")) })
+	if !exists(a) {
+		t.Error("the agent has removed a cpuset that has not asked for it")
+	}
+}
+
 func exists(c containerfs.Container) bool {
 	_, err := os.Stat(c.Dir())
 	return err == nil
