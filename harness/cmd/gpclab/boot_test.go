@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"gpc/harness/pty"
 )
 
 // program is the path of gpclab as a user runs it: a test binary in its place would leave other files behind.
@@ -288,26 +290,11 @@ func startAt(t *testing.T, terminal *os.File) *exec.Cmd {
 // openTerminal opens a pseudo-terminal of 33 rows and 99 columns: the user's end and the program's.
 func openTerminal(t *testing.T) (user, terminal *os.File) {
 	t.Helper()
-	user, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	user, terminal, err := pty.Open(33, 99)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { user.Close() })
-	fd := int(user.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 33, Col: 99}); err != nil {
-		t.Fatal(err)
-	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return user, terminal
 }
 

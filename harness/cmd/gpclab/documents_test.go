@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// What is typed on the host: calls of gpclab, and make's targets in code, blocks of it or between backquotes.
+var (
+	calls   = regexp.MustCompile("build/gpclab ([a-z-][^`#|\n]*)")
+	targets = regexp.MustCompile("(?m)(?:^    |^\\$ |`|\\| )(?:[A-Z_0-9]+=\\S+ )?make ([a-z][a-z0-9-]*)")
+)
+
+// Every call of gpclab and every target that the documents speak of is there.
+func TestCommandsInDocuments(t *testing.T) {
+	const repository = "../../../"
+	makefile, err := os.ReadFile(repository + "Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "kernel-patches/*.md", "kernel-patches/*/*.md"} {
+		paths, err := filepath.Glob(repository + pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("no document is called %s (%v)", pattern, err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range calls.FindAllStringSubmatch(string(text), -1) {
+				found["gpclab"]++
+				if err := understood(strings.Fields(call[1])); err != nil {
+					t.Errorf("%s: gpclab %s: %v", path, call[1], err)
+				}
+			}
+			for _, target := range targets.FindAllStringSubmatch(string(text), -1) {
+				found["make"]++
+				if !strings.Contains(string(makefile), "\n"+target[1]+":") {
+					t.Errorf("%s: make has no target %s", path, target[1])
+				}
+			}
+		}
+	}
+	if found["gpclab"] < 8 || found["make"] < 10 {
+		t.Errorf("only %v are in the documents: they are not found any more", found)
+	}
+}
+
+// understood returns an error if gpclab would call these arguments wrong.
+func understood(args []string) error {
+	cmd, rest, err := newRootCommand().Find(args)
+	if err != nil {
+		return err
+	}
+	if err := cmd.ParseFlags(rest); errors.Is(err, pflag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if cmd.Args == nil {
+		return nil
+	}
+	return cmd.Args(cmd, cmd.Flags().Args())
+}
