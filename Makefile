@@ -5,7 +5,8 @@ MAKEFLAGS += --no-print-directory
 # What a fresh Debian 12 or 13 lacks. LINUX_SRC= replaces the kernel source's package.
 PACKAGES ?= $(if $(LINUX_SRC),,linux-source-6.12) build-essential bc bison flex cpio xz-utils libelf-dev libssl-dev \
 	ccache git qemu-system-x86 qemu-system-ppc gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross
-CHECK_PACKAGES ?= sparse python3
+MODELS_PACKAGES ?= spin gcc
+CHECK_PACKAGES ?= sparse python3 $(MODELS_PACKAGES)
 
 GPCLAB = build/gpclab
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -53,6 +54,11 @@ test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of
 mutants: $(GPCLAB) ## prove that the regression can fail: break the kernel on purpose, a promise at a time
 	@$(GPCLAB) mutants
 
+.PHONY: models
+models: $(GPCLAB) ## search the models of fork, move, exit, limits and release in all orders of steps
+	@scripts/install-packages $(MODELS_PACKAGES)
+	@$(GPCLAB) models
+
 # build/bench has what was measured, docs/performance.json what it is compared with.
 .PHONY: bench
 bench: $(GPCLAB) ## count the instructions of fork, exit and the rest, beside mainline's cgroups
@@ -76,11 +82,12 @@ patches: $(GPCLAB) ## write the series for 'git am' to build/patches
 	@$(GPCLAB) series export
 
 .PHONY: check
-check: $(GPCLAB) ## style of the Go code; the series applies, builds step by step, and is clean
+check: $(GPCLAB) ## style of the Go code; the models; the series applies, builds step by step, and is clean
 	@scripts/install-packages $(CHECK_PACKAGES)
 	@gofmt -l harness userspace images | { ! grep .; } || { echo "run gofmt -w on these" >&2; exit 1; }
 	@go vet ./... && go vet -tags guest,debug ./userspace/...
 	@$(STATICCHECK) ./... && $(STATICCHECK) -tags guest,debug ./userspace/...
+	@$(GPCLAB) models
 	@$(GPCLAB) series check
 
 .PHONY: clean

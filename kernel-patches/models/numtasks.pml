@@ -865,4 +865,7 @@ init
 #define right	true
 #endif
 
-ltl always_right { [] right }
+active proctype Always()
+{
+end:	atomic { !(right) -> assert(right) }
+}

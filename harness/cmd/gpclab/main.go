@@ -85,7 +85,7 @@ another kernel source than Debian's package, a tarball or a tree of 6.12.y.`,
 		return exitError{status: statusUsage, err: fmt.Errorf("%w; '%s --help' tells more", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newBootCommand(), newBuildCommand(), newTestCommand(), newMutantsCommand(), newBenchCommand(), newProfileCommand(),
+	root.AddCommand(newBootCommand(), newBuildCommand(), newTestCommand(), newMutantsCommand(), newModelsCommand(), newBenchCommand(), newProfileCommand(),
 		newSeriesCommand())
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
