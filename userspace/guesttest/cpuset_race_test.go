@@ -5,8 +5,6 @@ package guesttest
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -21,16 +19,6 @@ func pairOfCpusets(t *testing.T) (containerfs.Hierarchy, [2]containerfs.Containe
 	t.Helper()
 	h := cpusets(t)
 	return h, [2]containerfs.Container{cpuset(t, h.Root(), "1", "0-1", "0"), cpuset(t, h.Root(), "2", "2-3", "1")}
-}
-
-// allowed returns the CPUs and nodes of a task, as /proc/PID/status lists them.
-func allowed(pid int) (string, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return strings.Join(strings.Fields(string(allowedLines(status))), " "), err
-}
-
-func allowedText(cpus, mems string) string {
-	return fmt.Sprintf("Cpus_allowed_list: %s Mems_allowed_list: %s", cpus, mems)
 }
 
 // checkSettled returns an error unless a task has what its cpuset has in effect. Nobody may change that meanwhile.

@@ -67,15 +67,27 @@ func wantRefused(t testing.TB, c containerfs.Container, file, text string, want 
 	wantSet(t, c, file, before)
 }
 
-// wantAllowed fails the test unless /proc/PID/status tells that a thread has these CPUs and nodes.
+// allowed returns the CPUs and nodes of a thread, as /proc/PID/status lists them.
+func allowed(pid int) (string, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	var lists []string
+	for line := range strings.Lines(string(status)) {
+		if strings.Contains(line, "_allowed_list") {
+			lists = append(lists, strings.Fields(line)...)
+		}
+	}
+	return strings.Join(lists, " "), err
+}
+
+func allowedText(cpus, mems string) string {
+	return fmt.Sprintf("Cpus_allowed_list: %s Mems_allowed_list: %s", cpus, mems)
+}
+
+// wantAllowed fails the test unless a thread has these CPUs and nodes.
 func wantAllowed(t testing.TB, pid int, cpus, mems string) {
 	t.Helper()
-	status := string(got(os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)))(t))
-	for key, want := range map[string]string{"Cpus_allowed_list": cpus, "Mems_allowed_list": mems} {
-		_, rest, _ := strings.Cut(status, key+":\t")
-		if list, _, _ := strings.Cut(rest, "\n"); list != want {
-			t.Errorf("%s of %d: got %q, want %q", key, pid, list, want)
-		}
+	if have, want := got(allowed(pid))(t), allowedText(cpus, mems); have != want {
+		t.Errorf("thread %d: got %q, want %q", pid, have, want)
 	}
 }
 
@@ -437,30 +449,28 @@ func TestCpusetUsableAtOnce(t *testing.T) {
 	kill(pid)
 }
 
+// wantCpusetPath fails the test unless /proc/PID/cpuset says that.
+func wantCpusetPath(t testing.TB, pid int, want string) {
+	t.Helper()
+	if path := string(got(os.ReadFile(fmt.Sprintf("/proc/%d/cpuset", pid)))(t)); path != want+"\n" {
+		t.Errorf("/proc/%d/cpuset: got %q, want %q", pid, path, want)
+	}
+}
+
 func TestCpusetProc(t *testing.T) {
 	begin(t)
-	path := func(pid int) string {
-		t.Helper()
-		return string(got(os.ReadFile(fmt.Sprintf("/proc/%d/cpuset", pid)))(t))
-	}
-	want := func(pid int, want string) {
-		t.Helper()
-		if p := path(pid); p != want+"\n" {
-			t.Errorf("/proc/%d/cpuset: got %q, want %q", pid, p, want)
-		}
-	}
 	pid := sleeper(t)
-	want(pid, "/")
+	wantCpusetPath(t, pid, "/")
 	h := cpusets(t)
-	want(pid, "/")
+	wantCpusetPath(t, pid, "/")
 	a := cpuset(t, h.Root(), "a", "0", "0")
 	b := cpuset(t, a, "b", "0", "0")
 	must(t, b.Attach(pid))
-	want(pid, "/a/b")
+	wantCpusetPath(t, pid, "/a/b")
 	must(t, unix.Rename(a.Dir(), h.Root().Child("c").Dir()))
-	want(pid, "/c/b")
+	wantCpusetPath(t, pid, "/c/b")
 	must(t, h.Root().Attach(pid))
-	want(pid, "/")
+	wantCpusetPath(t, pid, "/")
 
 	// A path that does not fit is none.
 	deepest := deepCpuset(t, h.Container("/c"), strings.Repeat("x", 255), 17)

@@ -110,9 +110,7 @@ func TestLibcpusetJob(t *testing.T) {
 		must(t, job.Write(step.file, step.text+"\n"))
 	}
 	wantAllowed(t, pid, "1-2", "0")
-	if path := string(got(os.ReadFile(fmt.Sprintf("/proc/%d/cpuset", pid)))(t)); path != "/job\n" {
-		t.Errorf("/proc/PID/cpuset: %q", path)
-	}
+	wantCpusetPath(t, pid, "/job")
 	// cpuset_reattach: each task is attached once more.
 	must(t, job.Write("cpus", "2"))
 	for _, tid := range got(job.Tasks())(t) {
