@@ -9,6 +9,7 @@
  *   queue_release    queue_release()                             release.c
  *   queue_delete     queue_delete()                              release.c
  *   check_release    container_check_release()                   release.c
+ *   take_back        container_take_back_release()               release.c
  *   busy_inc         container_busy_inc(), and _locked()         release.c
  *   busy_dec         container_busy_dec(), and _locked()         release.c
  *   arrive, leave    container_set_arrive(), container_set_leave()   internal.h
@@ -36,19 +37,17 @@
  *  11  notify_on_release in both: C's task leaves, and P's, and C's comes back.
  *  12  auto_delete in C while a reference to its state comes and goes.
  *
- * What holds in them: an agent starts only for a container that is empty, and no more often than that has been released;
+ * What holds in them: an agent starts only for a container that is empty, and once for each release that is not taken back;
  * the worker finds the mark of a release if there has been one that it has not seen, and the container has not come back
  * to life or been removed, nor the file turned off; when all is quiet no release is left for which no agent has started,
  * but for these reasons; a container with auto_delete that was released is gone then; none is removed before its agent
  * has started, nor with anything in it, nor twice; nothing is used after its last reference has gone.
  *
- * What does not hold: an agent that is about to start when its container comes back to life and falls empty again does start,
- * and so does that of the second release.
- *
  * A switch breaks one step, and is found in a scene:
  *
  *   -DREVIVED_IS_RELEASED  1  a task that comes back does not take the release back
  *   -DAGENT_LOOKS_EARLY    1  whether the container is empty is not looked at when the agent starts
+ *   -DAGENT_OF_BEFORE      1  an agent that is about to start is not taken back: a later release has two
  *   -DMARK_TAKEN_EARLY     1  the worker takes the mark in one step and looks whether it was there in another
  *   -DQUEUED_TAKEN_LATE    1  the worker says that the container is on its list no longer when the agent has started
  *   -DFORGETS_FAILURE      1  an agent that could not be started is not tried again
@@ -95,7 +94,6 @@ bool work;			/* release_work is to run, at once or in a second */
 
 /* What the assertions alone look at. */
 byte releases[2];
-byte starts[2];
 bool due[2];			/* released, and no agent has started since */
 bool doomed[2];			/* released, with auto_delete */
 bool unseen[2];			/* released, and the worker has not seen it */
@@ -175,13 +173,19 @@ inline note_back(c)
 	unseen[c] = false
 }
 
+inline take_back(c)
+{
+	pending[c] = false;
+	starting[c] = false
+}
+
 inline busy_inc(c)
 {
 	assert(refs[c] > 0 && !removed[c]);
 	busy[c] = busy[c] + 1;
 	note_back(c);
 #ifndef REVIVED_IS_RELEASED
-	pending[c] = false
+	take_back(c)
 #endif
 }
 
@@ -315,15 +319,17 @@ inline settle_release(c)
 #ifdef REMOVED_RELEASES
 			!busy[c] && !children[c] ->
 #else
+#ifdef AGENT_OF_BEFORE
 			is_empty(c) ->
+#else
+			starting[c] && is_empty(c) ->
 #endif
 #endif
-			assert(is_empty(c));
-			starts[c] = starts[c] + 1;
-			assert(starts[c] <= releases[c]);
+#endif
+			assert(is_empty(c) && due[c]);
 			due[c] = false
 		   }
-		:: atomic { !is_empty(c) -> skip }
+		:: atomic { !(starting[c] && is_empty(c)) -> skip }
 		fi
 	:: else
 	fi;
@@ -504,7 +510,7 @@ proctype Maker(bool may_fail; bool removes)
 				children[P] = children[P] + 1;
 				note_back(P);
 #ifndef CHILD_UNSEEN
-				pending[P] = false
+				take_back(P)
 #endif
 			}
 		fi;
@@ -549,7 +555,7 @@ proctype TurnsOff()
 	atomic {
 		notify[C] = false;
 #ifndef OFF_IS_LATE
-		pending[C] = false;
+		take_back(C);
 #endif
 		due[C] = false;
 		unseen[C] = false

@@ -222,7 +222,7 @@ static int link_child(struct container *cont, bool clone)
 	count_descendant(cont, 1);
 	spin_lock_irq(&parent->lock);
 	parent->nr_children++;
-	parent->release_pending = false;
+	container_take_back_release(parent);
 	spin_unlock_irq(&parent->lock);
 	return 0;
 }

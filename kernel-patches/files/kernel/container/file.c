@@ -163,7 +163,7 @@ static int write_notify_on_release(struct container *cont, struct cftype *cft,
 	spin_lock_irq(&cont->lock);
 	WRITE_ONCE(cont->notify_on_release, val);
 	if (!val)
-		cont->release_pending = false;
+		container_take_back_release(cont);
 	spin_unlock_irq(&cont->lock);
 	return 0;
 }

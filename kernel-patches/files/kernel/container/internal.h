@@ -281,6 +281,7 @@ void container_busy_dec(struct container *cont);
 void container_busy_inc_locked(struct container *cont);
 void container_busy_dec_locked(struct container *cont);
 void container_check_release(struct container *cont);
+void container_take_back_release(struct container *cont);
 
 /* events.c */
 bool container_events_count(struct container *cont, int by);

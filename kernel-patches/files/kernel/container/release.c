@@ -11,7 +11,9 @@
  * or a parent again takes the release back.  All of that is decided under the
  * container's lock, and the worker takes the pending mark away under the same
  * lock, so that each release is seen exactly once, however often and on however
- * many CPUs the container fills and empties meanwhile.
+ * many CPUs the container fills and empties meanwhile.  An agent that is about to start
+ * is taken back in the same way: if the container has been filled and emptied
+ * since, there is another release, with an agent of its own.
  *
  * A container with auto_delete set is removed at that moment, by another worker,
  * which no agent can hold up.  Where both are set the agent comes first: while a
@@ -120,12 +122,25 @@ void container_unkeep(struct container *cont)
 	spin_unlock_irq(&cont->lock);
 }
 
+/**
+ * container_take_back_release - the container has come back to life, or wants no agent
+ * @cont: the container
+ *
+ * No agent starts that has not started yet.  Under @cont->lock.
+ */
+void container_take_back_release(struct container *cont)
+{
+	lockdep_assert_held(&cont->lock);
+	cont->release_pending = false;
+	cont->agent_starting = false;
+}
+
 /* One more reason why @cont is busy.  Under @cont->lock. */
 void container_busy_inc_locked(struct container *cont)
 {
 	lockdep_assert_held(&cont->lock);
 	cont->busy++;
-	cont->release_pending = false;
+	container_take_back_release(cont);
 }
 
 /* One reason less.  Under @cont->lock. */
@@ -180,7 +195,7 @@ static int agent_init(struct subprocess_info *info, struct cred *cred)
 	bool due;
 
 	spin_lock_irq(&cont->lock);
-	due = is_empty(cont);
+	due = cont->agent_starting && is_empty(cont);
 	spin_unlock_irq(&cont->lock);
 	return due ? 0 : -ECANCELED;
 }
