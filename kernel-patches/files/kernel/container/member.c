@@ -107,6 +107,8 @@
  * at its beginning, in container_fork_wait().  So at most as many threads as there
  * were when the group was named can appear meanwhile, and no storm of clones holds
  * up the mover.
+ *
+ * kernel-patches/models/membership.pml has a model of all this, and of tracking.c.
  */
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>

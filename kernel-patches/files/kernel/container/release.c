@@ -21,6 +21,8 @@
  * container is given to the other worker after that.  That one looks under
  * container_mutex whether the container is empty now and removes it as rmdir does.
  * Whether it has been filled and emptied in between makes no difference.
+ *
+ * kernel-patches/models/release.pml has a model of all this.
  */
 #include <linux/kmod.h>
 #include <linux/slab.h>
