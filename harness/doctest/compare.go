@@ -18,14 +18,20 @@ func (s Step) Compare(printed []string) error {
 // patterns returns an expression for each line of the output, nil for "...".
 func (s Step) patterns() []*regexp.Regexp {
 	var all []*regexp.Regexp
+	moves := slices.ContainsFunc(s.Output, s.varies)
 	for _, line := range s.Output {
 		if line == "..." {
 			all = append(all, nil)
 			continue
 		}
-		all = append(all, s.pattern(line))
+		all = append(all, s.pattern(line, moves))
 	}
 	return all
+}
+
+// varies tells whether a line has a word that varies.
+func (s Step) varies(line string) bool {
+	return slices.ContainsFunc(word.FindAllString(line, -1), func(w string) bool { return slices.Contains(s.Varies, w) })
 }
 
 var (
@@ -37,11 +43,10 @@ var (
 	blanks  = regexp.MustCompile(` +`)
 )
 
-// pattern returns the expression for one line. In a line with a word that varies blanks may be more or fewer: columns move with it.
-func (s Step) pattern(line string) *regexp.Regexp {
+// pattern returns the expression for one line. Where columns move, as with words that vary in any of the lines, blanks may be more or fewer.
+func (s Step) pattern(line string, moves bool) *regexp.Regexp {
 	line = plain(line)
 	var b strings.Builder
-	varies := false
 	for line != "" {
 		at := word.FindStringIndex(line)
 		if at == nil {
@@ -50,7 +55,6 @@ func (s Step) pattern(line string) *regexp.Regexp {
 		b.WriteString(regexp.QuoteMeta(line[:at[0]]))
 		found := line[at[0]:at[1]]
 		if slices.Contains(s.Varies, found) {
-			varies = true
 			b.WriteString(like(found))
 		} else {
 			b.WriteString(regexp.QuoteMeta(found))
@@ -58,7 +62,7 @@ func (s Step) pattern(line string) *regexp.Regexp {
 		line = line[at[1]:]
 	}
 	expression := b.String()
-	if varies {
+	if moves {
 		expression = "^ *" + blanks.ReplaceAllString(strings.TrimLeft(expression, " "), " +") + "$"
 		return regexp.MustCompile(expression)
 	}

@@ -65,6 +65,7 @@ func TestCompare(t *testing.T) {
 		{"1: tasks=70 n=7", "70", "1: tasks= n=7", false},
 		{"PID  NAME", "412", "PID   NAME", false},
 		{"412  sh", "412", "51  sh", true},
+		{" PID  NAME|1412  sh", "1412", "PID  NAME|412  sh", true},
 		{"  7  sh", "7", "51  sh", true},
 		{"0.120s  x", "0.120s", "12.700s  x", true},
 		{"0.120s  x", "0.120s", "12.700s  y", false},
