@@ -55,9 +55,13 @@ func inMount(dir string) (Container, error) {
 			best, rel = &p, r
 		}
 	}
-	if best == nil || !isContainerFS(best.Dir) {
-		e := fail("use", dir, ErrNotMounted)
-		if len(points) > 0 {
+	err = ErrNotMounted
+	if best != nil {
+		err = mounted(best.Dir)
+	}
+	if err != nil {
+		e := fail("use", dir, err)
+		if err == ErrNotMounted && len(points) > 0 {
 			e.Reason = errors.New("it is not a container, but outside of all hierarchies")
 		}
 		return Container{}, e

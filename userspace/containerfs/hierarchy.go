@@ -23,8 +23,15 @@ func At(dir string) (Hierarchy, error) {
 		return Hierarchy{}, err
 	}
 	for _, p := range points {
-		if p.Dir == filepath.Clean(dir) && p.Root == "/" && isContainerFS(p.Dir) {
+		if p.Dir != filepath.Clean(dir) || p.Root != "/" {
+			continue
+		}
+		switch err := mounted(p.Dir); err {
+		case nil:
 			return Hierarchy{Dir: p.Dir}, nil
+		case ErrNotMounted: // something else is mounted over it
+		default:
+			return Hierarchy{}, fail("use", dir, err)
 		}
 	}
 	return Hierarchy{}, fail("use", dir, ErrNotMounted)
@@ -47,8 +54,15 @@ func find(what, name string, wanted func(Options) bool) (Hierarchy, error) {
 		return Hierarchy{}, err
 	}
 	for _, p := range points {
-		if wanted(p.Options) && p.Root == "/" && isContainerFS(p.Dir) {
+		if !wanted(p.Options) || p.Root != "/" {
+			continue
+		}
+		switch err := mounted(p.Dir); err {
+		case nil:
 			return Hierarchy{Dir: p.Dir}, nil
+		case ErrNotMounted: // something else is mounted over it
+		default:
+			return Hierarchy{}, fail("find "+what, name, err)
 		}
 	}
 	e := fail("find "+what, name, ErrNotMounted)

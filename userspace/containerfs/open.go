@@ -22,8 +22,8 @@ func (h Hierarchy) below(rel string, flags int) (*os.File, error) {
 	}
 	defer root.Close()
 	// Before anything is opened: elsewhere that may have effects, or wait.
-	if !isContainerFS(h.Dir) {
-		return nil, ErrNotMounted
+	if err := mounted(h.Dir); err != nil {
+		return nil, err
 	}
 	f, err := root.OpenFile(rel, flags|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -41,10 +41,18 @@ func (h Hierarchy) below(rel string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-// isContainerFS tells whether a directory is in a filesystem of containers.
-func isContainerFS(dir string) bool {
+// mounted returns nil if a directory is in a filesystem of containers, ErrNotMounted if there is none, or why that cannot be told.
+func mounted(dir string) error {
 	var st unix.Statfs_t
-	return unix.Statfs(dir, &st) == nil && int64(st.Type) == magic
+	switch err := unix.Statfs(dir, &st); {
+	case err == unix.ENOENT || err == unix.ENOTDIR:
+		return ErrNotMounted
+	case err != nil:
+		return err
+	case int64(st.Type) != magic:
+		return ErrNotMounted
+	}
+	return nil
 }
 
 // cause returns what is inside the errors of package os: an errno, in nearly all cases.

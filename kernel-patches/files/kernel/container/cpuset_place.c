@@ -468,12 +468,12 @@ static void follow_parent(struct task_struct *child)
 /*
  * Bring a new task in line; one that is @alone may have another cpuset than its
  * parent.  Those in the root have what their parents have been given, unless the parent
- * has just come there.  Where the kernel's own threads run the kernel says.
+ * has just come there, or left.  Where the kernel's own threads run the kernel says.
  */
 static noinline void settle_child(struct task_struct *child, bool alone)
 {
 	unsigned int due = CPUSET_DUE_ALL;
-	struct cpuset *cs;
+	struct cpuset *cs, *parents;
 
 	if (!child->pid)
 		return;		/* an idle task */
@@ -484,10 +484,12 @@ static noinline void settle_child(struct task_struct *child, bool alone)
 	/* A live task keeps its cpuset from removal, which takes the mutex too. */
 	rcu_read_lock();
 	cs = task_cpuset(child);
+	parents = task_cpuset(current);
 	rcu_read_unlock();
 	if (current->flags & PF_KTHREAD) {
 		due &= ~CPUSET_DUE_CPUS;
-	} else if (!cs->parent && arriving_group != current->signal) {
+	} else if (!cs->parent && parents == cs &&
+		   arriving_group != current->signal) {
 		due &= ~CPUSET_DUE_CPUS;
 		follow_parent(child);
 	}
