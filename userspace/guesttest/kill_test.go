@@ -258,7 +258,10 @@ func bomb(t *testing.T, c containerfs.Container) {
 	t.Helper()
 	pid, err := bare.Fork(bare.Explodes)
 	must(t, err)
-	t.Cleanup(func() { kill(pid) })
+	t.Cleanup(func() {
+		c.Kill() // of a test that fails: the limit goes next
+		kill(pid)
+	})
 	_, err = unix.Wait4(pid, nil, unix.WUNTRACED, nil)
 	must(t, err)
 	must(t, c.Attach(pid))
@@ -274,7 +277,10 @@ func TestKillForkBomb(t *testing.T) {
 		for _, c := range []containerfs.Container{top.Child("a"), top.Child("b")} {
 			bomb(t, c)
 		}
-		eventually(t, "the bombs have gone off", func() bool { return len(got(top.Child("a").Tasks())(t)) > 10 })
+		// On a busy host one of them may have nearly all that there is before the other has begun.
+		eventually(t, "the bombs have gone off", func() bool {
+			return len(got(top.Child("a").Tasks())(t))+len(got(top.Child("b").Tasks())(t)) > 40
+		})
 		must(t, top.Kill())
 		if !within(patience, func() bool { return !got(top.Populated())(t) }) {
 			t.Fatalf("round %d: %d tasks have survived", round, len(got(top.Child("a").Tasks())(t)))
