@@ -68,7 +68,7 @@ struct cpuacct {
 	struct cpuacct *parent;		/* pinned by the container; NULL for the root */
 	struct cpu_counters __percpu *counters;
 	u64 reset_subtree;		/* of the subtree, when the hierarchy began */
-	atomic64_t since;		/* when it was made or reset, by local_clock() */
+	atomic64_t since;		/* when it was made or reset, by earliest_clock() */
 
 	struct mutex reset_mutex;	/* for resets only */
 	spinlock_t stat_lock;		/* for what follows */
@@ -409,8 +409,8 @@ struct load {
  * clock of a CPU that is ahead of ours, the next one is read instead.
  *
  * Where the machine's clock is not stable each CPU's may be ahead of others by a tick, or
- * by more if its ticks are late.  So a reset notes the earliest, and what has been used
- * since is compared with the latest.
+ * by more if its ticks are late.  So the earliest is noted where counts begin, and what has
+ * been used since is compared with the latest.
  */
 static void read_load(struct cpuacct *ca, struct load *load)
 {
@@ -442,16 +442,25 @@ static void read_load(struct cpuacct *ca, struct load *load)
 	load->age = now > since ? now - since : 0;
 }
 
+/* By whatever CPU's clock something is used from here on, it is later than this. */
+static u64 earliest_clock(void)
+{
+	u64 earliest = U64_MAX;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		earliest = min(earliest, sched_clock_cpu(cpu));
+	return earliest;
+}
+
 static void reset_own(struct cpuacct *ca)
 {
-	u64 since = U64_MAX, used, split[NR_CONTAINER_CPUTIME];
+	u64 since, used, split[NR_CONTAINER_CPUTIME];
 	struct cpu_counters *c;
 	int cpu;
 
 	mutex_lock(&ca->reset_mutex);
-	/* By whatever clock something is used from here on, it is later than this. */
-	for_each_possible_cpu(cpu)
-		since = min(since, sched_clock_cpu(cpu));
+	since = earliest_clock();
 	settle(ca);
 	for_each_possible_cpu(cpu) {
 		c = per_cpu_ptr(ca->counters, cpu);
@@ -504,7 +513,7 @@ cpuacct_create(struct container_subsys *ss, struct container *cont)
 	}
 	mutex_init(&ca->reset_mutex);
 	spin_lock_init(&ca->stat_lock);
-	atomic64_set(&ca->since, local_clock());
+	atomic64_set(&ca->since, earliest_clock());
 	if (cont->parent)
 		ca->parent = cont_cpuacct(cont->parent);
 	return &ca->css;
