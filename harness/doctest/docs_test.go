@@ -2,7 +2,7 @@ package doctest_test
 
 import (
 	"io"
-	"os"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -29,28 +29,18 @@ type document struct {
 // documents returns the documents with commands for the guest. Every one is found: none can be forgotten.
 func documents(t *testing.T) []document {
 	t.Helper()
+	texts, err := doctest.Texts(repository, "*.md", "docs/*.md", "kernel-patches/*.md", "kernel-patches/files/Documentation/admin-guide/containers/*.rst")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var all []document
-	for _, pattern := range []string{"*.md", "docs/*.md", "kernel-patches/*.md", "kernel-patches/files/Documentation/admin-guide/containers/*.rst"} {
-		paths, err := filepath.Glob(filepath.Join(repository, pattern))
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("no document is called %s (%v)", pattern, err)
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		steps, err := doctest.Parse(name, texts[name])
+		if err != nil {
+			t.Error(err)
 		}
-		for _, path := range paths {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name, err := filepath.Rel(repository, path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			steps, err := doctest.Parse(name, string(text))
-			if err != nil {
-				t.Error(err)
-			}
-			if len(steps) > 0 {
-				all = append(all, document{name, steps})
-			}
+		if len(steps) > 0 {
+			all = append(all, document{name, steps})
 		}
 	}
 	return all

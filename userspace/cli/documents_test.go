@@ -2,13 +2,13 @@ package cli
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"gpc/harness/doctest"
 )
 
 // calls matches a call of gpc in a line of text. Those in blocks are typed into a guest by harness/doctest.
@@ -17,21 +17,15 @@ var calls = regexp.MustCompile("`(gpc [^`]*)`")
 // Every call of gpc that the documents speak of is one that gpc understands.
 func TestCallsInDocuments(t *testing.T) {
 	found := 0
-	for _, pattern := range []string{"../../*.md", "../../docs/*.md"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("no document is called %s (%v)", pattern, err)
-		}
-		for _, path := range paths {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, call := range calls.FindAllStringSubmatch(string(text), -1) {
-				found++
-				if err := understood(strings.Fields(call[1])[1:]); err != nil {
-					t.Errorf("%s: %s: %v", path, call[1], err)
-				}
+	texts, err := doctest.Texts("../..", "*.md", "docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range texts {
+		for _, call := range calls.FindAllStringSubmatch(text, -1) {
+			found++
+			if err := understood(strings.Fields(call[1])[1:]); err != nil {
+				t.Errorf("%s: %s: %v", path, call[1], err)
 			}
 		}
 	}

@@ -3,12 +3,13 @@ package main
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"gpc/harness/doctest"
 )
 
 // What is typed on the host: calls of gpclab, and make's targets in code, blocks of it or between backquotes.
@@ -25,27 +26,21 @@ func TestCommandsInDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := map[string]int{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "kernel-patches/*.md", "kernel-patches/*/*.md"} {
-		paths, err := filepath.Glob(repository + pattern)
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("no document is called %s (%v)", pattern, err)
+	texts, err := doctest.Texts(repository, "*.md", "docs/*.md", "kernel-patches/*.md", "kernel-patches/*/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range texts {
+		for _, call := range calls.FindAllStringSubmatch(text, -1) {
+			found["gpclab"]++
+			if err := understood(strings.Fields(call[1])); err != nil {
+				t.Errorf("%s: gpclab %s: %v", path, call[1], err)
+			}
 		}
-		for _, path := range paths {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, call := range calls.FindAllStringSubmatch(string(text), -1) {
-				found["gpclab"]++
-				if err := understood(strings.Fields(call[1])); err != nil {
-					t.Errorf("%s: gpclab %s: %v", path, call[1], err)
-				}
-			}
-			for _, target := range targets.FindAllStringSubmatch(string(text), -1) {
-				found["make"]++
-				if !strings.Contains(string(makefile), "\n"+target[1]+":") {
-					t.Errorf("%s: make has no target %s", path, target[1])
-				}
+		for _, target := range targets.FindAllStringSubmatch(text, -1) {
+			found["make"]++
+			if !strings.Contains(string(makefile), "\n"+target[1]+":") {
+				t.Errorf("%s: make has no target %s", path, target[1])
 			}
 		}
 	}
