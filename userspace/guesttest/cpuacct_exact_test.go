@@ -350,6 +350,7 @@ func TestCpuacctResetWhileBusy(t *testing.T) {
 	a := mkdir(t, h.Root(), "a")
 	s := spin(t)
 	must(t, a.Attach(s.tid))
+	dearer := 0
 	for range 50 {
 		before := s.clock(t)
 		must(t, a.Write("cpuacct.usage", "0"))
@@ -358,9 +359,18 @@ func TestCpuacctResetWhileBusy(t *testing.T) {
 		if most := s.clock(t) - before; least > most {
 			t.Fatalf("usage is %v, %v have been used since before the reset", least, most)
 		}
-		if load["time"] > load["accumulated"] || load["load"] > 101 {
+		if load["time"] > load["accumulated"] {
 			t.Fatalf("after a reset load is %v", load)
 		}
+		if load["load"] > 101 {
+			t.Logf("after a reset load is %v", load)
+			dearer++
+		}
+	}
+	// The scheduler may date a switch back to the wake-up that brought it about (rq_clock_skip_update()). On a host that lets the processor
+	// wait in between, a task's run time can so begin before the reset. That is rare.
+	if dearer > 3 {
+		t.Errorf("after %d of 50 resets the load of one thread is that of more", dearer)
 	}
 }
 
