@@ -35,6 +35,7 @@ var (
 	thread   = scenario{name: "thread", rounds: 200}
 	exec     = scenario{name: "exec", rounds: 40}
 	open     = scenario{name: "open", rounds: 1000}
+	mmap     = scenario{name: "mmap", rounds: 1000}
 	switches = scenario{name: "switch", rounds: 500}
 	tick     = scenario{name: "tick", rounds: 20}
 	fault    = scenario{name: "fault", rounds: 500}
@@ -80,7 +81,7 @@ type suite struct {
 // measures it with nothing mounted, so that the others have a figure with the same history to be compared with. There is a second
 // processor only where the operation needs one.
 var suites = []suite{{1, []state{
-	{"unmounted", nil, 0, []scenario{fork, thread, exec, open, switches, tick, fault, wakeup, affinity}},
+	{"unmounted", nil, 0, []scenario{fork, thread, exec, open, mmap, switches, tick, fault, wakeup, affinity}},
 	{"named/root", []string{""}, 0, []scenario{fork, thread}},
 	{"named/1", []string{""}, 1, []scenario{fork, thread, exec, open, switches, mkdir, move}},
 	{"named/5", []string{""}, 5, []scenario{fork, thread}},
@@ -89,8 +90,9 @@ var suites = []suite{{1, []state{
 	{"cpuset/1", []string{"cpuset"}, 1, []scenario{fork, thread, fault, wakeup, affinity}},
 	{"cpuacct/1", []string{"cpuacct"}, 1, []scenario{fork, thread, switches, tick}},
 	{"numtasks/1", []string{"numtasks"}, 1, []scenario{fork, thread}},
-	{"bc/1", []string{"bc"}, 1, []scenario{fork, thread, open}},
+	{"bc/1", []string{"bc"}, 1, []scenario{fork, thread, exec, open, mmap}},
 	{"ns/1", []string{"ns"}, 1, []scenario{fork, unshare}},
+	{"bc/5", []string{"bc"}, 5, []scenario{fork, thread, exec, open, mmap}},
 	{"trio/root", []string{trio}, 0, []scenario{fork, thread}},
 	{"trio/1", []string{trio}, 1, []scenario{fork, thread, exec, open, switches, tick, mkdir, move, fault}},
 	{"trio/5", []string{trio}, 5, []scenario{fork, thread, tick}},

@@ -52,7 +52,7 @@ func TestDocuments(t *testing.T) {
 		t.Skip("guests take a while; -short was asked for")
 	}
 	all := documents(t)
-	for _, name := range []string{"README.md", "docs/tutorial.md", "containers.rst", "cpusets.rst", "ns.rst"} {
+	for _, name := range []string{"README.md", "docs/tutorial.md", "beancounters.rst", "containers.rst", "cpusets.rst", "ns.rst"} {
 		if !slices.ContainsFunc(all, func(d document) bool { return strings.HasSuffix(d.name, name) }) {
 			t.Errorf("%s has no commands", name)
 		}

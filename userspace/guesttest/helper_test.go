@@ -44,6 +44,7 @@ var helpers = map[string]func(args []string){
 	"server":     serverHelper,
 	"spin":       spinHelper,
 	"eat":        eatHelper,
+	"nothing":    func([]string) {},
 }
 
 // Main stays on the process's first thread: some helpers need to know it, and onThread must not get it, as the Go runtime never lets it end.

@@ -6,6 +6,7 @@
  *   measure.c	 runs one scenario in a process of its own and takes the time
  *   processes.c scenarios that make processes and threads, or switch between them
  *   files.c	 scenarios that open, list, make and move
+ *   memory.c	 the scenario that maps memory
  *   tick.c	 the scenario that waits for timer interrupts
  *   placement.c scenarios that ask for memory and for processors
  *   spawn.h	 a child without a stack, the only code that knows an architecture
@@ -44,7 +45,7 @@ struct scenario {
 	scenario_fn run;
 };
 
-extern const struct scenario process_scenarios[], file_scenarios[], tick_scenarios[], placement_scenarios[];
+extern const struct scenario process_scenarios[], file_scenarios[], memory_scenarios[], tick_scenarios[], placement_scenarios[];
 
 /* main.c */
 extern struct report *report;

@@ -181,6 +181,9 @@ struct cftype {
  *	Holds container_mutex, may sleep.  Undone by @destroy
  * @destroy: frees a state.  Nobody can reach it any more: a grace period has
  *	passed since the last task or holder left.  May sleep; holds no lock
+ * @drain: somebody wants to remove @css's container.  References to @css that nobody needs
+ *	but to be faster are given back here, or they would refuse it.  Optional.  Holds
+ *	container_mutex, may sleep
  * @remove: @css's container has been removed, or mkdir has failed: no task is in
  *	it, none will come, nobody holds it, and no handler of its files runs.
  *	Forks that began there may still come to @can_fork and then to @cancel_fork,
@@ -292,6 +295,7 @@ struct container_subsys {
 	struct container_subsys_state *(*create)(struct container_subsys *ss,
 						 struct container *cont);
 	void (*destroy)(struct container_subsys_state *css);
+	void (*drain)(struct container_subsys_state *css);
 	void (*remove)(struct container_subsys_state *css);
 	int (*clone)(struct container_subsys_state *parent,
 		     struct container_subsys_state *child);

@@ -104,6 +104,22 @@ int container_clone_states(struct container *cont)
 }
 
 /**
+ * container_drain_states - let all subsystems give back references kept for speed only
+ * @cont: the container, which is about to be removed if nothing holds it
+ *
+ * Under container_mutex.
+ */
+void container_drain_states(struct container *cont)
+{
+	struct container_subsys *ss;
+	unsigned int id;
+
+	for_each_subsys_in(ss, id, cont->root->subsys_mask)
+		if (ss->drain)
+			ss->drain(cont->subsys[id]);
+}
+
+/**
  * container_remove_states - tell all subsystems that a container has been removed
  * @cont: the container, without its directory; some states may be missing if it
  *	could not be made

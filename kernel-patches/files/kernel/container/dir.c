@@ -332,6 +332,7 @@ static int mark_removed(struct container *cont)
 {
 	bool busy;
 
+	container_drain_states(cont);
 	spin_lock_irq(&cont->lock);
 	busy = cont->busy || cont->nr_children || cont->kept;
 	if (!busy) {

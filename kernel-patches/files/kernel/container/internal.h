@@ -31,7 +31,7 @@
  *			that a reader of files may hold while it sleeps: so
  *			not kernfs_rwsem of a mounted hierarchy
  *   cpu_hotplug_lock	where the first mount and the last unmount, and those of
- *			cpuacct, turn static keys, and where cpuset places tasks that
+ *			cpuacct and bc, turn static keys, and where cpuset places tasks that
  *			move; so no CPU hotplug callback may take container_mutex
  *   tasklist_lock	fork, and for a moment kill
  *   siglock		of a thread group: its tasks' ->containers and the births
@@ -97,6 +97,7 @@ struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);
 int container_clone_states(struct container *cont);
+void container_drain_states(struct container *cont);
 void container_remove_states(struct container *cont);
 void container_destroy_states(struct container *cont);
 
