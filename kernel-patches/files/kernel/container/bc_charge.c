@@ -62,6 +62,9 @@ static void give_back(struct beancounter *bc, const struct bc_resource *res,
 
 	do {
 		state = read_state(counter);
+		/* Below 0 it would run into the stocks, which readers wait for. */
+		if (WARN_ON_ONCE(held_in(state) < units))
+			return;
 		if (!stocks_in(state))
 			note_max(terms_in(counter, state), held_in(state));
 	} while (!change_state(counter, state, state - units));

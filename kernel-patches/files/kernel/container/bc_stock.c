@@ -39,15 +39,21 @@ static unsigned int end_stock(struct beancounter *bc,
 			      const struct bc_resource *res, int cpu)
 {
 	atomic_t *stock = per_cpu_ptr(bc->stocks, cpu) + res->id;
+	struct bc_counter *counter;
 	struct beancounter *pos;
+	bool less;
 	int units;
 
 	units = atomic_xchg(stock, 0) - 1;
 	if (units < 0)
 		return 0;
-	for (pos = bc; pos; pos = pos->parent)
-		atomic64_sub(BC_ONE_STOCK + units,
-			     &counter_of(pos, res)->state);
+	for (pos = bc; pos; pos = pos->parent) {
+		counter = counter_of(pos, res);
+		/* As in give_back(): somebody gave back what he had not. */
+		less = WARN_ON_ONCE(held_in(read_state(counter)) < units);
+		atomic64_sub(BC_ONE_STOCK + (less ? 0 : units),
+			     &counter->state);
+	}
 	return units;
 }
 
