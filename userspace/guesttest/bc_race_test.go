@@ -36,6 +36,20 @@ func unlessRefused(err error) error {
 	return err
 }
 
+// inside lets a worker's thread go into c before its first round.
+func inside(c containerfs.Container, round func() error) func() error {
+	in := false
+	return func() error {
+		if !in {
+			in = true
+			if err := c.Attach(0); err != nil {
+				return err
+			}
+		}
+		return round()
+	}
+}
+
 // filesRound is a worker's round: it opens files until one is refused, or there are enough, and closes them.
 func filesRound(most int) error {
 	var files []*os.File
@@ -211,16 +225,7 @@ func TestBCRaceAgainstLoweredLimit(t *testing.T) {
 	parent := all[0]
 	r := newRace(t)
 	for _, c := range all {
-		in := false
-		r.worker("files "+c.Path, func() error {
-			if !in {
-				in = true
-				if err := c.Attach(0); err != nil {
-					return err
-				}
-			}
-			return filesRound(30)
-		})
+		r.worker("files "+c.Path, inside(c, func() error { return filesRound(30) }))
 	}
 	r.worker("limits", func() error {
 		if err := parent.Write(bcFile("numfiles", "barrier"), "1000:1000"); err != nil {
@@ -253,14 +258,7 @@ func TestBCRaceCountsFailures(t *testing.T) {
 	r := newRace(t)
 	counts := make([]uint64, len(all))
 	for i, c := range all {
-		in := false
-		r.worker("files "+c.Path, func() error {
-			if !in {
-				in = true
-				if err := c.Attach(0); err != nil {
-					return err
-				}
-			}
+		r.worker("files "+c.Path, inside(c, func() error {
 			var fds []int
 			for range 8 {
 				fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -276,7 +274,7 @@ func TestBCRaceCountsFailures(t *testing.T) {
 				unix.Close(fd)
 			}
 			return nil
-		})
+		}))
 	}
 	r.wait()
 	total := uint64(0)
