@@ -39,6 +39,15 @@ func (l *Lab) ApplySeries(ctx context.Context, dir string) (err error) {
 	return nil
 }
 
+// SeriesFiles writes to the empty directory dir the files that the series touches, as they are after it.
+func (l *Lab) SeriesFiles(ctx context.Context, dir string) error {
+	s, pristine, err := l.seriesAndPristine(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Materialize(pristine, dir)
+}
+
 // RefreshSeries writes the series anew from a tree that ApplySeries has made.
 func (l *Lab) RefreshSeries(ctx context.Context, dir string) error {
 	s, err := series.Load(l.SeriesDir())

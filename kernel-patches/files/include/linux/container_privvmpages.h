@@ -122,7 +122,7 @@ static inline void container_uncharge_pages(struct mm_struct *mm,
 					    vm_flags_t flags,
 					    unsigned long pages)
 {
-	if (container_charges_mm(mm) && container_counts_pages(flags))
+	if (container_charges_mm(mm) && container_counts_pages(flags) && pages)
 		__container_uncharge_pages(mm, pages);
 }
 

@@ -49,14 +49,21 @@ void __container_exit_mm(struct mm_struct *mm)
 }
 
 /* No RCU: the address space keeps its beancounter. */
-static int charge(struct mm_struct *mm, unsigned long pages,
-		  enum bc_severity severity)
+static __always_inline bool charge_at_hand(struct mm_struct *mm,
+					   unsigned long pages)
+{
+	if (!bc_charge_at_hand(mm->bc, &privvmpages, pages))
+		return false;
+	mm->privvm += pages;
+	return true;
+}
+
+static noinline int charge(struct mm_struct *mm, unsigned long pages,
+			   enum bc_severity severity)
 {
 	int ret = 0;
 
-	if (!pages)
-		return 0;
-	if (!bc_charge_at_hand(mm->bc, &privvmpages, pages))
+	if (pages)
 		ret = bc_charge(mm->bc, &privvmpages, pages, severity);
 	if (!ret)
 		mm->privvm += pages;
@@ -65,12 +72,16 @@ static int charge(struct mm_struct *mm, unsigned long pages,
 
 int __container_charge_pages(struct mm_struct *mm, unsigned long pages)
 {
+	if (charge_at_hand(mm, pages))
+		return 0;
 	/* From some point on a program that is being started has none to return to. */
 	return charge(mm, pages, current->in_execve ? BC_LIMIT : BC_BARRIER);
 }
 
 int __container_charge_growth(struct mm_struct *mm, unsigned long pages)
 {
+	if (charge_at_hand(mm, pages))
+		return 0;
 	return charge(mm, pages, BC_LIMIT);
 }
 
@@ -93,16 +104,28 @@ int __container_charge_fork(struct mm_struct *mm, struct mm_struct *oldmm)
 	return charge(mm, pages, BC_BARRIER);
 }
 
-void __container_uncharge_pages(struct mm_struct *mm, unsigned long pages)
+static __always_inline void uncharge(struct mm_struct *mm, unsigned long pages)
+{
+	mm->privvm -= pages;
+	bc_uncharge(mm->bc, &privvmpages, pages);
+}
+
+/* Some of these may not be unmapped but moved. */
+static noinline void uncharge_but_kept(struct mm_struct *mm, unsigned long pages)
 {
 	unsigned long kept = min(pages, mm->privvm_kept);
 
 	mm->privvm_kept -= kept;
-	pages -= kept;
-	if (!pages)
-		return;
-	mm->privvm -= pages;
-	bc_uncharge(mm->bc, &privvmpages, pages);
+	if (pages > kept)
+		uncharge(mm, pages - kept);
+}
+
+void __container_uncharge_pages(struct mm_struct *mm, unsigned long pages)
+{
+	if (unlikely(mm->privvm_kept))
+		uncharge_but_kept(mm, pages);
+	else
+		uncharge(mm, pages);
 }
 
 static int __init privvmpages_init(void)
