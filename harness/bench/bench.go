@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"gpc/harness/complaint"
 	"gpc/harness/guest"
 	"gpc/harness/initramfs"
 	"gpc/harness/kernel"
@@ -197,7 +196,7 @@ func (b *bench) boot(ctx context.Context, image *kernel.Image, plan string, conf
 	case err != nil:
 		return "", err
 	case len(result.Complaints) > 0:
-		return "", fmt.Errorf("the kernel complained; the whole console is in %s\n%s", result.ConsoleLog, complaint.Join(result.Complaints))
+		return "", result.Complaint()
 	case result.ExitStatus != 0:
 		return "", fmt.Errorf("no results of the workload: %s", strings.TrimSpace(stderr.String()))
 	}

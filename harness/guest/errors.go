@@ -36,6 +36,27 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("the kernel's memory is corrupt, so the guest was ended; the whole console is in %s\n%s", e.ConsoleLog, e.Text)
 }
 
+// ComplaintError is a kernel that has complained, and gone on.
+type ComplaintError struct {
+	// Reports are its complaints, at least one.
+	Reports []complaint.Report
+	// ConsoleLog is the path of the whole console.
+	ConsoleLog string
+}
+
+// Error tells what the kernel said.
+func (e *ComplaintError) Error() string {
+	return fmt.Sprintf("the kernel complained; the whole console is in %s\n%s", e.ConsoleLog, complaint.Join(e.Reports))
+}
+
+// Complaint returns what the kernel complained of as a *ComplaintError, nil for nothing.
+func (r Result) Complaint() error {
+	if len(r.Complaints) == 0 {
+		return nil
+	}
+	return &ComplaintError{Reports: r.Complaints, ConsoleLog: r.ConsoleLog}
+}
+
 // StuckError is a guest that did not come to its end: it lived longer than it was allowed to, or did not even answer any more.
 type StuckError struct {
 	// After is the time that it was allowed, or for which it was silent.

@@ -72,8 +72,8 @@ type Result struct {
 }
 
 // Run boots a guest, runs job in it, and ends it. A guest that does not get that far is an error: *PanicError, *CorruptError,
-// *StuckError, or *EndedError; ctx's own if that ended. Complaints of a kernel that went on are no error, but the caller's to judge.
-// In every case the emulator is gone when Run returns, and the result tells what is known. A job that is too large to be told to the guest is
+// *StuckError, or *EndedError; ctx's own if that ended. Complaints of a kernel that went on are no error, but the caller's to judge:
+// Result.Complaint makes one of them. In every case the emulator is gone when Run returns, and the result tells what is known. A job that is too large to be told to the guest is
 // an error before it boots.
 func Run(ctx context.Context, c Config, job Job) (Result, error) {
 	spec := wire.Job{Argv: job.Argv, Env: job.Env, Dir: job.Dir, Bare: job.Bare, Stdin: job.Stdin != nil}

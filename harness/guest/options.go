@@ -117,19 +117,24 @@ func (c Config) dimensions() (processors, memory int, err error) {
 	return processors, memory, nil
 }
 
-// Check tells whether a guest can be built as c says, without building it: an error names the value that is wrong.
+// Check tells whether the values of c go together, without building anything: an error names the one that is wrong.
 // Kernel may be missing; then Memory must be given.
 func (c Config) Check() error {
 	if c.Timeout < 0 {
 		return fmt.Errorf("a timeout of %v: give a positive time, such as 30s", c.Timeout)
 	}
+	_, _, err := c.dimensions()
+	return err
+}
+
+// CheckFiles tells whether the directories of Files are there and can be laid over the initramfs.
+func (c Config) CheckFiles() error {
 	for _, dir := range c.Files {
 		if err := initramfs.CheckOverlay(dir); err != nil {
 			return err
 		}
 	}
-	_, _, err := c.dimensions()
-	return err
+	return nil
 }
 
 // rootFilesystem opens the archive for the kernel to unpack: the base, with the directories of Files in a copy that

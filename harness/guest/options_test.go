@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func TestCheck(t *testing.T) {
 	} {
 		c := testConfig(t)
 		tt.change(&c)
-		err := c.Check()
+		err := errors.Join(c.Check(), c.CheckFiles())
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want %q", tt.name, err, tt.want)
 		}

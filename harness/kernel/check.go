@@ -14,9 +14,15 @@ import (
 	"gpc/harness/series"
 )
 
+// FailedProofs is what the proofs of CheckSeries found.
+type FailedProofs struct{ found error }
+
+// Error tells which proofs failed, and why.
+func (e *FailedProofs) Error() string { return e.found.Error() }
+
 // CheckSeries proves that the series applies, builds step by step on every machine, is clean, and leaves a kernel
 // without containers as it was. It says on standard output how each proof ended, goes on after one that failed, and
-// returns what all of them found.
+// returns what all of them found as *FailedProofs; another error says that they could not be made.
 func (l *Lab) CheckSeries(ctx context.Context) error {
 	s, pristine, err := l.seriesAndPristine(ctx)
 	if err != nil {
@@ -55,7 +61,10 @@ func (l *Lab) CheckSeries(ctx context.Context) error {
 		}
 		fmt.Printf("%s  %s\n", result, proof.name)
 	}
-	return failed
+	if failed != nil {
+		return &FailedProofs{failed}
+	}
+	return nil
 }
 
 // check is one run of the proofs.

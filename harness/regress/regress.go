@@ -59,25 +59,33 @@ type Ending struct {
 	NotRun []string
 }
 
+// Trouble returns what was wrong with the kernel, or with the host, beyond tests that failed: why the guest died, or what its kernel
+// complained of; nil for nothing.
+func (e Ending) Trouble() error {
+	if e.Died != nil {
+		return e.Died
+	}
+	return e.Complaint()
+}
+
 // Run boots a guest of the target's kernel, after building whatever has changed, and runs the tests that pattern (go test -run) matches.
 // It calls sink with each event as it comes. Every test that was to run has an end among the events: one that the guest's death
 // interrupted or prevented has failed. A last test, Health, stands for the kernel and the run as a whole.
 //
-// An error means that the tests could not be started; what happened to the guest afterwards is told by events only.
-func Run(ctx context.Context, lab *kernel.Lab, target Target, pattern string, sink func(Event)) error {
+// An error means that the tests could not be started; how the guest ended is told by events, and by what Run returns.
+func Run(ctx context.Context, lab *kernel.Lab, target Target, pattern string, sink func(Event)) (Ending, error) {
 	names, err := chosen(lab, target, pattern)
 	if err != nil {
-		return err
+		return Ending{}, err
 	}
 	image, err := lab.Build(ctx, target.Machine, target.Flavor)
 	if err != nil {
-		return err
+		return Ending{}, err
 	}
-	_, err = run(ctx, lab, image, names, pattern, Limit, sink)
-	return err
+	return run(ctx, lab, image, names, pattern, Limit, sink)
 }
 
-// RunImage is Run for a kernel that has been built already, in a guest that may live for limit. It also tells how the guest ended.
+// RunImage is Run for a kernel that has been built already, in a guest that may live for limit.
 func RunImage(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
 	names, err := chosen(lab, Target{image.Machine, image.Flavor}, pattern)
 	if err != nil {

@@ -44,7 +44,8 @@ func runTarget(t *testing.T, lab *kernel.Lab, target Target) {
 	defer cancel()
 	failed := make(chan error, 1)
 	go func() {
-		failed <- Run(ctx, lab, target, target.Pattern(), func(e Event) { events <- e })
+		_, err := Run(ctx, lab, target, target.Pattern(), func(e Event) { events <- e })
+		failed <- err
 		close(events)
 	}()
 	follow(t, events, "")

@@ -28,8 +28,8 @@ func newBenchCommand() *cobra.Command {
 cgroup with mainline's cgroup v1. docs/performance.md tells how, and what the scenarios are.
 
 The emulator counts instructions, so the figures depend neither on the host nor on what else it does. Each kernel is
-measured twice, and once more where a digit differs; the exit status is 1 if no two runs are the same. Fork storms on
-several processors follow, by the clock: those are ratios, and no test.
+measured twice, and once more where a digit differs; if no two runs are the same the exit status is 125, as nothing is known then.
+Fork storms on several processors follow, by the clock: those are ratios, and no test.
 
 With --compare the result is held against an earlier one, which --json has written. If both are of the same Linux,
 compiler, emulator and workload, a scenario that has become dearer by more than 30 instructions, 0.1 %, or half its
@@ -50,9 +50,13 @@ the kernel.`,
 }
 
 func runBench(ctx context.Context, out io.Writer, flags benchFlags) error {
-	match, machines, before, err := flags.check()
+	match, machines, err := flags.check()
 	if err != nil {
 		return exitError{status: statusUsage, err: err}
+	}
+	before, err := flags.before()
+	if err != nil {
+		return err
 	}
 	lab, err := kernel.OpenLab()
 	if err != nil {
@@ -87,24 +91,25 @@ func runBench(ctx context.Context, out io.Writer, flags benchFlags) error {
 	return err
 }
 
-// check turns the flags into what is to be measured, and the result to compare with, nil without.
-func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, *bench.Report, error) {
+// check turns the flags into what is to be measured.
+func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, error) {
 	match, err := regexp.Compile(f.scenario)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("--scenario: %w", err)
+		return nil, nil, fmt.Errorf("--scenario: %w", err)
 	}
 	if !bench.Matches(match) {
-		return nil, nil, nil, fmt.Errorf("--scenario: no scenario matches %q; docs/performance.md lists them", f.scenario)
+		return nil, nil, fmt.Errorf("--scenario: no scenario matches %q; docs/performance.md lists them", f.scenario)
 	}
 	machines, err := chosenMachines(f.arch)
-	if err != nil {
-		return nil, nil, nil, err
+	return match, machines, err
+}
+
+// before returns the result to compare with, nil without.
+func (f benchFlags) before() (*bench.Report, error) {
+	if f.compare == "" {
+		return nil, nil
 	}
-	var before *bench.Report
-	if f.compare != "" {
-		before, err = bench.Load(f.compare)
-	}
-	return match, machines, before, err
+	return bench.Load(f.compare)
 }
 
 // chosenMachines returns the machine of an architecture, or all if there is no name.
@@ -152,7 +157,7 @@ func writeComparison(out io.Writer, comparisons []bench.Comparison) error {
 		dearer += len(c.Dearer())
 	}
 	if dearer > 0 {
-		return exitError{status: 1, err: fmt.Errorf("%d scenarios have become dearer", dearer)}
+		return exitError{status: statusFailed, err: fmt.Errorf("%d scenarios have become dearer", dearer)}
 	}
 	return nil
 }
@@ -166,5 +171,5 @@ func sameDigits(drifts []bench.Drift) error {
 	for _, d := range drifts {
 		fmt.Fprintf(&b, "\n  %v", d)
 	}
-	return exitError{status: 1, err: fmt.Errorf("two runs did not give the same digits:%s", b.String())}
+	return exitError{status: statusNotTested, err: fmt.Errorf("two runs did not give the same digits:%s", b.String())}
 }

@@ -12,15 +12,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"gpc/harness/complaint"
 	"gpc/harness/guest"
 	"gpc/harness/initramfs"
 	"gpc/harness/kernel"
 	"gpc/harness/machine"
 )
-
-// statusKernel is the exit status where not the command but the kernel failed: it panicked, hung, or complained.
-const statusKernel = 125
 
 // bootFlags are the flags of `gpclab boot`.
 type bootFlags struct {
@@ -43,8 +39,8 @@ With a terminal on standard input: a shell on the guest's console. Otherwise she
 input and run in order, and the guest powers off at their end. With -- CMD: that command is run, and its standard
 output, standard error and exit status are gpclab's own.
 
-The exit status is 125 where the kernel panicked, hung, was not done after --timeout, or complained about anything; its
-report then stands on standard error, and the console's log is kept in build/log.`,
+Where the kernel panicked, hung, was not done after --timeout, or complained about anything, the exit status says so
+('gpclab --help' lists them), its report stands on standard error, and the console's log is kept in build/log.`,
 		Example: `  gpclab boot --arch x86_64
   gpclab boot --arch ppc64 -- cat /proc/self/container
   echo 'cat /proc/containers' | gpclab boot --arch ppc64 --numa 2
@@ -89,11 +85,17 @@ func boot(ctx context.Context, flags bootFlags, argv []string) error {
 	if err != nil {
 		return exitError{status: statusUsage, err: err}
 	}
+	if err := config.CheckFiles(); err != nil {
+		return err
+	}
 	if err := prepare(ctx, &config, flavor); err != nil {
 		return err
 	}
 	result, err := start(ctx, config, argv)
-	return verdict(result, err)
+	if err != nil {
+		return err
+	}
+	return verdict(result)
 }
 
 // config checks the flags and turns them into a guest that lacks only what has to be built.
@@ -157,29 +159,13 @@ func scriptMayPowerOff(err error, argv []string) error {
 	return err
 }
 
-// verdict turns the guest's end into gpclab's.
-func verdict(result guest.Result, err error) error {
-	if isKernelFailure(err) {
-		return exitError{status: statusKernel, err: err}
-	}
-	if err != nil {
+// verdict turns the end of a guest that lived as long as it should into gpclab's.
+func verdict(result guest.Result) error {
+	if err := result.Complaint(); err != nil {
 		return err
-	}
-	if len(result.Complaints) > 0 {
-		return exitError{status: statusKernel, err: fmt.Errorf("the kernel complained; the whole console is in %s\n%s",
-			result.ConsoleLog, complaint.Join(result.Complaints))}
 	}
 	if result.ExitStatus != 0 {
 		return exitError{status: result.ExitStatus}
 	}
 	return nil
-}
-
-// isKernelFailure tells a guest that failed from a host that could not do its part.
-func isKernelFailure(err error) bool {
-	var panicked *guest.PanicError
-	var corrupt *guest.CorruptError
-	var stuck *guest.StuckError
-	var ended *guest.EndedError
-	return errors.As(err, &panicked) || errors.As(err, &corrupt) || errors.As(err, &stuck) || errors.As(err, &ended)
 }

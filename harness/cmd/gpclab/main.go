@@ -13,25 +13,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exitError is an error with the exit status that gpclab ends with. Where err is nil nothing is printed: the status
-// says it all, as after a guest's command.
-type exitError struct {
-	status int
-	err    error
-}
-
-func (e exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit status %d", e.status)
-	}
-	return e.err.Error()
-}
-
-func (e exitError) Unwrap() error { return e.err }
-
-// statusUsage is the exit status after wrong words on the command line.
-const statusUsage = 2
-
 func main() {
 	// Ctrl-C ends the work in hand; everything cleans up after itself and returns.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -44,22 +25,19 @@ func run(ctx context.Context, args []string) int {
 	root := newRootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	status := statusOf(err)
+	if err != nil && ctx.Err() != nil {
+		status = statusInterrupted // whatever it was that did not come to its end
+	}
 	var exit exitError
 	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &exit):
-		if exit.err != nil {
-			fmt.Fprintln(os.Stderr, "gpclab:", exit.err)
-		}
-		return exit.status
-	case errors.Is(err, context.Canceled):
+	case err == nil, errors.As(err, &exit) && exit.err == nil:
+	case status == statusInterrupted:
 		fmt.Fprintln(os.Stderr, "gpclab: interrupted")
-		return 128 + int(syscall.SIGINT)
 	default:
 		fmt.Fprintln(os.Stderr, "gpclab:", err)
-		return 1
 	}
+	return status
 }
 
 func newRootCommand() *cobra.Command {
@@ -75,7 +53,11 @@ The kernel is Linux 6.12 with the series in kernel-patches/, in several flavors:
   cgroup    vanilla with mainline's cgroup v1
 
 Whatever a command needs is built first. V=1 in the environment shows the output of all steps; LINUX_SRC names
-another kernel source than Debian's package, a tarball or a tree of 6.12.y.`,
+another kernel source than Debian's package, a tarball or a tree of 6.12.y.
+
+The exit status is that of the command that 'gpclab boot' runs in the guest, or else
+` + statusHelp() + `
+as git bisect run wants it: 125 is a commit to be skipped. With one of these other than 0, standard error says what it was.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,

@@ -147,7 +147,7 @@ func summarizeSearches(out io.Writer, results []models.Result) error {
 	}
 	fmt.Fprintf(out, "%d scenes hold, %d broken steps were found\n", count[models.Holds], count[models.Found])
 	if len(bad) > 0 {
-		return exitError{status: 1, err: fmt.Errorf("%d of %d searches did not end as they must: %s", len(bad), len(results), strings.Join(bad, ", "))}
+		return exitError{status: statusFailed, err: fmt.Errorf("%d of %d searches did not end as they must: %s", len(bad), len(results), strings.Join(bad, ", "))}
 	}
 	return nil
 }

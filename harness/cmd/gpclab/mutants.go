@@ -116,7 +116,7 @@ func summarizeMutants(out io.Writer, results []mutants.Result) error {
 		return err
 	}
 	if alive > 0 {
-		return exitError{status: 1, err: fmt.Errorf("%d of %d mutants were not killed", alive, len(results))}
+		return exitError{status: statusFailed, err: fmt.Errorf("%d of %d mutants were not killed", alive, len(results))}
 	}
 	return nil
 }

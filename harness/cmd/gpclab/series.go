@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -109,7 +110,12 @@ func newSeriesCheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return lab.CheckSeries(cmd.Context())
+			err = lab.CheckSeries(cmd.Context())
+			var failed *kernel.FailedProofs
+			if errors.As(err, &failed) {
+				return exitError{status: statusFailed, err: err}
+			}
+			return err
 		},
 	}
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +33,10 @@ func newTestCommand() *cobra.Command {
 
 Without --arch and --flavor all architectures and patched flavors are tested, one guest after the other; vtime, which only
 accounts time otherwise, with the tests of that unless --flavor names it. A guest that dies fails
-the test that ran and all that had not run. Exit status 1 tells that a test has failed.`,
+the test that ran and all that had not run.
+
+The exit status tells the worst of what happened in all guests: that a kernel panicked, was not done in time, or complained, or else
+that a test failed ('gpclab --help' has the numbers).`,
 		Example: `  gpclab test --arch x86_64 --flavor debug --run TestMount
   gpclab test --junit report.xml`,
 		Args: cobra.NoArgs,
@@ -49,13 +54,16 @@ func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
 	if err != nil {
 		return exitError{status: statusUsage, err: err}
 	}
+	if _, err := regexp.Compile(flags.run); err != nil {
+		return exitError{status: statusUsage, err: fmt.Errorf("--run: %w", err)}
+	}
 	lab, err := kernel.OpenLab()
 	if err != nil {
 		return err
 	}
 	suites, err := chosenSuites(lab, targets, flags)
 	if err != nil {
-		return exitError{status: statusUsage, err: err}
+		return err
 	}
 	report, err := openReport(flags.junit)
 	if err != nil {
@@ -65,13 +73,14 @@ func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
 	printer := &testPrinter{out: out}
 	for _, s := range suites {
 		printer.begin(s)
-		err := regress.Run(ctx, lab, s.target, s.pattern, func(e regress.Event) {
+		ending, err := regress.Run(ctx, lab, s.target, s.pattern, func(e regress.Event) {
 			printer.see(e)
 			report.Record(e)
 		})
 		if err != nil {
 			return err
 		}
+		printer.end(ending.Trouble())
 	}
 	if err := report.write(); err != nil {
 		return err
@@ -146,9 +155,27 @@ type testPrinter struct {
 	started        time.Time
 	output         []string // of the current test
 	passed, failed int
+	failedBefore   int      // in the guests before this one
+	verdicts       []int    // the exit statuses that each guest alone would give
+	troubles       []string // what was wrong with guests
 }
 
-func (p *testPrinter) begin(s suite) { p.target, p.done, p.total = s.target, 0, s.tests }
+func (p *testPrinter) begin(s suite) {
+	p.target, p.done, p.total, p.failedBefore = s.target, 0, s.tests, p.failed
+}
+
+// end notes what a guest says: trouble that there was with it, or else its tests.
+func (p *testPrinter) end(trouble error) {
+	status := statusOf(trouble)
+	if status == 0 && p.failed > p.failedBefore {
+		status = statusFailed
+	}
+	p.verdicts = append(p.verdicts, status)
+	if trouble != nil {
+		what, _, _ := strings.Cut(trouble.Error(), "\n")
+		p.troubles = append(p.troubles, fmt.Sprintf("%s: %s", p.target, what))
+	}
+}
 
 func (p *testPrinter) see(e regress.Event) {
 	switch {
@@ -175,11 +202,17 @@ func (p *testPrinter) finished(e regress.Event) {
 	fmt.Fprintf(p.out, "%s  %s [%d/%d] %s (%.1fs)\n", result, p.target, p.done, p.total, e.Test, time.Since(p.started).Seconds())
 }
 
-// summary prints how many tests there were, and returns an error if one has failed.
+// gravity has the exit statuses of guests, the one first that says most about a kernel: one that could not be tested says nothing of the others.
+var gravity = []int{statusPanicked, statusNotDone, statusComplained, statusFailed, statusNotTested}
+
+// summary prints how many tests there were, and returns an error if one has failed, with the gravest of the guests' statuses.
 func (p *testPrinter) summary() error {
 	fmt.Fprintf(p.out, "%d passed, %d failed\n", p.passed, p.failed)
-	if p.failed > 0 {
-		return exitError{status: 1, err: fmt.Errorf("%d tests failed", p.failed)}
+	for _, status := range gravity {
+		if slices.Contains(p.verdicts, status) {
+			said := append([]string{fmt.Sprintf("%d tests failed", p.failed)}, p.troubles...)
+			return exitError{status: status, err: errors.New(strings.Join(said, "\n"))}
+		}
 	}
 	return nil
 }
