@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * BeanCounters' resource privvmpages: pages of private writable mappings, touched or
- * not.  It bounds what a container's programs can write to, of memory that is theirs
- * alone, at one time; no more than that, as what was written before the mapping was
- * made read-only takes memory still.
+ * not.  It bounds what a container's programs can store to, of memory that is theirs
+ * alone, at one time; no more than that: what was written before the mapping was made
+ * read-only takes memory still, and /proc/PID/mem and userfaultfd fill mappings that
+ * never were writable.
  *
  * An address space belongs to the container in which it was made, by fork or exec, and
  * its pages are charged there as long as it lives, wherever its tasks go.  It keeps its

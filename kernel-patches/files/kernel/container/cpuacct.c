@@ -206,6 +206,15 @@ void container_charge_run(struct container_run *run, int cpu, u64 ns,
 		charge(cpuacct_of(run->css), cpu, ns, fresh, run->start);
 }
 
+/* This CPU's counters of a task's container.  Under RCU, interrupts off. */
+static __always_inline struct cpu_counters *counters_of(struct task_struct *task)
+{
+	struct container_subsys_state *css;
+
+	css = task_subsys_state(task, &container_cpuacct_subsys);
+	return this_cpu_ptr(cpuacct_of(css)->counters);
+}
+
 /*
  * The slow half of container_account_cputime(): @ns is all that the task has kept.
  * By the CPU that spent the time, interrupts off.
@@ -214,7 +223,6 @@ void __container_account_cputime(struct task_struct *task,
 				 enum container_cputime kind, u64 ns)
 {
 	struct cpu_counters *c;
-	struct cpuacct *ca;
 
 	task->container_cputime[kind] = 0;
 	/*
@@ -226,8 +234,7 @@ void __container_account_cputime(struct task_struct *task,
 		return;
 
 	rcu_read_lock();
-	ca = cpuacct_of(task_subsys_state(task, &container_cpuacct_subsys));
-	c = this_cpu_ptr(ca->counters);
+	c = counters_of(task);
 	u64_stats_update_begin(&c->split_sync);
 	WRITE_ONCE(c->split[kind], c->split[kind] + ns);
 	u64_stats_update_end(&c->split_sync);
@@ -239,17 +246,23 @@ void __container_account_dead(struct task_struct *task)
 {
 	u64 user = task->container_cputime[CONTAINER_USER];
 	u64 system = task->container_cputime[CONTAINER_SYSTEM];
-	unsigned long flags;
+	struct cpu_counters *c;
 
 #ifdef CONFIG_VIRT_CPU_ACCOUNTING_GEN
 	/* This keeps up to a tick of each kind, too. */
 	user += task->vtime.utime + task->vtime.gtime;
 	system += task->vtime.stime;
 #endif
-	local_irq_save(flags);
-	__container_account_cputime(task, CONTAINER_USER, user);
-	__container_account_cputime(task, CONTAINER_SYSTEM, system);
-	local_irq_restore(flags);
+	local_irq_disable();
+	rcu_read_lock();
+	c = counters_of(task);
+	u64_stats_update_begin(&c->split_sync);
+	WRITE_ONCE(c->split[CONTAINER_USER], c->split[CONTAINER_USER] + user);
+	WRITE_ONCE(c->split[CONTAINER_SYSTEM],
+		   c->split[CONTAINER_SYSTEM] + system);
+	u64_stats_update_end(&c->split_sync);
+	rcu_read_unlock();
+	local_irq_enable();
 }
 
 /* Reading */

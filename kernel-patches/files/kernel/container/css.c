@@ -18,6 +18,9 @@ unsigned long container_fork_hearers __read_mostly = CONTAINER_FORK_ODD;
 /* Ids of the subsystems with ->born().  As above. */
 unsigned long container_birth_hearers __read_mostly;
 
+/* Ids of the subsystems with ->exit().  As above. */
+unsigned long container_exit_hearers __read_mostly;
+
 /* Ids of the subsystems with ->reaped(), which count the dead.  As above. */
 unsigned long container_reap_hearers __read_mostly;
 
@@ -206,6 +209,9 @@ int container_register_subsys(struct container_subsys *ss)
 	if (ss->born)
 		WRITE_ONCE(container_birth_hearers,
 			   container_birth_hearers | BIT(ss->id));
+	if (ss->exit)
+		WRITE_ONCE(container_exit_hearers,
+			   container_exit_hearers | BIT(ss->id));
 	if (ss->reaped)
 		WRITE_ONCE(container_reap_hearers,
 			   container_reap_hearers | BIT(ss->id));

@@ -93,6 +93,7 @@ extern struct mutex container_mutex;
 extern struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
 extern unsigned long container_birth_hearers;
 extern unsigned long container_reap_hearers;
+extern unsigned long container_exit_hearers;
 struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);
@@ -176,7 +177,7 @@ static inline struct container_set *task_set_get(struct task_struct *task)
 static inline void container_set_arrive(struct container_set *set)
 {
 	lockdep_assert_held(&set->lock);
-	if (!set->nr_tasks++)
+	if (unlikely(!set->nr_tasks++))
 		container_set_inhabited(set);
 }
 
@@ -192,7 +193,7 @@ static inline void container_set_leave(struct container_set *set)
 static inline void container_set_add_task(struct container_set *set,
 					  struct task_struct *task)
 {
-	if (!hlist_unhashed(&task->container_node))
+	if (unlikely(!hlist_unhashed(&task->container_node)))
 		return;
 	container_set_arrive(set);
 	hlist_add_head(&task->container_node, &set->tasks);

@@ -133,7 +133,8 @@ unsigned long container_moves;
  * It cannot be moved until the set's lock is dropped, with spin_unlock_irq().  Under
  * rcu_read_lock(), with interrupts on.
  */
-struct container_set *container_task_set_lock(struct task_struct *task)
+static __always_inline struct container_set *
+task_set_lock(struct task_struct *task)
 	__acquires(set->lock)
 {
 	struct container_set *set;
@@ -142,10 +143,15 @@ struct container_set *container_task_set_lock(struct task_struct *task)
 	for (;;) {
 		set = rcu_dereference(task->containers);
 		spin_lock_irq(&set->lock);
-		if (set == rcu_access_pointer(task->containers))
+		if (likely(set == rcu_access_pointer(task->containers)))
 			return set;
 		spin_unlock_irq(&set->lock);
 	}
+}
+
+struct container_set *container_task_set_lock(struct task_struct *task)
+{
+	return task_set_lock(task);
 }
 
 /* Fork */
@@ -157,28 +163,32 @@ int __container_fork_wait(void)
 					       current->signal);
 }
 
+/* The subsystem with this id refuses.  Those before it have been charged. */
+static noinline int charge_failed(struct task_struct *child, unsigned long id,
+				  int ret)
+{
+	child->container_counted &= BIT(id) - 1;
+	container_cancel_fork(child);
+	return ret;
+}
+
 /* Let the subsystems charge a child that is to be born in @set, whose reference it gets. */
 static __always_inline int charge_child(struct task_struct *child,
 					struct container_set *set)
 {
 	unsigned long mask = READ_ONCE(container_counting);
 	struct container_subsys *ss;
-	unsigned int id;
+	unsigned long id;
 	int ret;
 
 	/* Whoever makes the child visible orders this before it. */
 	RCU_INIT_POINTER(child->containers, set);
-
+	child->container_counted = mask | CONTAINER_FORK_ASKED;
 	for_each_subsys_in(ss, id, mask) {
 		ret = ss->can_fork ? ss->can_fork(set->subsys[id], child) : 0;
-		if (ret) {
-			/* Those before this one have been charged. */
-			child->container_counted = mask & (BIT(id) - 1);
-			container_cancel_fork(child);
-			return ret;
-		}
+		if (unlikely(ret))
+			return charge_failed(child, id, ret);
 	}
-	child->container_counted = mask | CONTAINER_FORK_ASKED;
 	return 0;
 }
 
@@ -248,16 +258,16 @@ void container_cancel_fork(struct task_struct *child)
 		container_clone_cancel(made);
 }
 
-bool __container_fork_stale(struct task_struct *child)
+/* __container_fork_stale() where something is unusual. */
+static noinline bool fork_stale_slow(struct task_struct *child,
+				     unsigned long counting)
 {
 	struct container_set *born = rcu_dereference_protected(child->containers,
 							       true);
 	struct container_set *set = rcu_dereference_protected(current->containers,
 							      true);
-	unsigned long now = READ_ONCE(container_counting) |
-			    CONTAINER_FORK_ASKED;
+	unsigned long now = counting | CONTAINER_FORK_ASKED;
 
-	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
 	if (!child->pid) {
 		child->container_counted = 0;
 		return false;
@@ -269,6 +279,26 @@ bool __container_fork_stale(struct task_struct *child)
 	if (unlikely(READ_ONCE(set->killing)) && container_kill_due())
 		return true;
 	child->container_counted &= ~CONTAINER_FORK_ASKED;
+	return false;
+}
+
+bool __container_fork_stale(struct task_struct *child)
+{
+	struct container_set *born = rcu_dereference_protected(child->containers,
+							       true);
+	struct container_set *set = rcu_dereference_protected(current->containers,
+							      true);
+	unsigned long counting = READ_ONCE(container_counting);
+
+	lockdep_assert_held(
+		&rcu_dereference_protected(current->sighand, true)->siglock);
+	/* Nobody has been asked for an idle task. */
+	if (unlikely(born != set ||
+		     child->container_counted !=
+			     (counting | CONTAINER_FORK_ASKED) ||
+		     READ_ONCE(set->killing)))
+		return fork_stale_slow(child, counting);
+	child->container_counted = counting;
 	return false;
 }
 
@@ -306,9 +336,10 @@ void __container_join(struct task_struct *child)
 							      true);
 	struct container_subsys *ss;
 	unsigned long callees;
-	unsigned int id;
+	unsigned long id;
 
-	lockdep_assert_held(&rcu_access_pointer(current->sighand)->siglock);
+	lockdep_assert_held(
+		&rcu_dereference_protected(current->sighand, true)->siglock);
 	if (!child->pid || !READ_ONCE(container_tracking))
 		return;
 	/*
@@ -356,11 +387,11 @@ void __container_exit(struct task_struct *task)
 	struct container_subsys *ss;
 	struct container_set *set;
 	unsigned long counted;
-	unsigned int id;
+	unsigned long id;
 
 	/* Also what container_counting_stop() waits for. */
 	rcu_read_lock();
-	set = container_task_set_lock(task);
+	set = task_set_lock(task);
 	container_set_del_task(set, task);
 	counted = task->container_counted;
 	if (unlikely(counted & COUNTED_MOVED))
@@ -371,9 +402,8 @@ void __container_exit(struct task_struct *task)
 	spin_unlock_irq(&set->lock);
 
 	/* The task's reference, which container_free() drops, keeps the set. */
-	for_each_subsys_in(ss, id, counted)
-		if (ss->exit)
-			ss->exit(set->subsys[id], task);
+	for_each_subsys_in(ss, id, counted & READ_ONCE(container_exit_hearers))
+		ss->exit(set->subsys[id], task);
 	rcu_read_unlock();
 }
 
@@ -382,10 +412,10 @@ void __container_reaped(struct task_struct *task)
 	struct container_subsys *ss;
 	struct container_set *set;
 	unsigned long counted;
-	unsigned int id;
+	unsigned long id;
 
 	/* container_counting_stop() may be here for the same task. */
-	set = container_task_set_lock(task);
+	set = task_set_lock(task);
 	counted = task->container_counted;
 	if (unlikely(counted & COUNTED_MOVED)) {
 		task->container_counted |= COUNTED_REAPED;

@@ -31,6 +31,12 @@ static LLIST_HEAD(reap_list);
 static void reap_workfn(struct work_struct *work);
 static DECLARE_WORK(reap_work, reap_workfn);
 
+static noinline void put_last(struct container_set *set)
+{
+	if (llist_add(&set->reap_node, &reap_list))
+		queue_work(system_unbound_wq, &reap_work);
+}
+
 /**
  * container_set_put - drop a reference to a set
  * @set: the set
@@ -41,8 +47,7 @@ void container_set_put(struct container_set *set)
 {
 	if (set == &init_container_set || !refcount_dec_and_test(&set->refs))
 		return;
-	if (llist_add(&set->reap_node, &reap_list))
-		queue_work(system_unbound_wq, &reap_work);
+	put_last(set);
 }
 
 /**
