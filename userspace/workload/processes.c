@@ -33,10 +33,13 @@ static void run_fork(struct run *run)
 /* fork + unshare of a namespace + exit + wait */
 static void unshare_once(void)
 {
-	int pid = fork(), status;
+	int pid = fork(), status, failed;
 
-	if (!pid)
-		my_syscall1(__NR_exit_group, my_syscall1(__NR_unshare, CLONE_NEWUTS) != 0);
+	if (!pid) {
+		/* On a line of its own: a system call inside another's arguments would share its registers. */
+		failed = my_syscall1(__NR_unshare, CLONE_NEWUTS) != 0;
+		my_syscall1(__NR_exit_group, failed);
+	}
 	check(current, pid > 0 && waitpid(pid, &status, 0) == pid && !status, "unshare");
 }
 
