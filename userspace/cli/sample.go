@@ -107,7 +107,7 @@ var sortKeys = []sortKey{
 	{"time", 's', func(a, b sampleRow) int { return compareKnown(b.CPU, a.CPU) }},
 	{"tasks", 't', func(a, b sampleRow) int { return cmp.Compare(b.TasksBelow, a.TasksBelow) }},
 	{"files", 'f', func(a, b sampleRow) int { return compareKnown(b.Files, a.Files) }},
-	{"pages", 'm', func(a, b sampleRow) int { return compareKnown(b.Resident, a.Resident) }},
+	{"pages", 'm', func(a, b sampleRow) int { return compareKnown(b.Private, a.Private) }},
 	{"refused", 'x', func(a, b sampleRow) int { return compareKnown(b.Failures, a.Failures) }},
 	{"path", 'p', func(a, b sampleRow) int { return 0 }},
 }
@@ -148,7 +148,7 @@ func (s *sample) sortBy(name string, reverse bool) {
 
 // table returns the sample as a table. The container comes last: where a line has to be cut, figures stay.
 func (s *sample) table() *table {
-	t := &table{columns: columns(">%CPU", ">TIME", ">TASKS", ">FILES", ">PAGES", ">PRIVATE", ">REFUSED", "CONTAINER")}
+	t := &table{columns: columns(">%CPU", ">TIME", ">TASKS", ">FILES", ">PAGES", ">REFUSED", "CONTAINER")}
 	hierarchies := map[string]bool{}
 	for _, row := range s.rows {
 		hierarchies[row.Hierarchy] = true
@@ -165,8 +165,7 @@ func (s *sample) table() *table {
 		if len(hierarchies) > 1 {
 			name = row.identity.String()
 		}
-		t.add(percent, used, fmt.Sprint(row.TasksBelow), numberOrDash(row.Files), numberOrDash(row.Resident), numberOrDash(row.Private),
-			numberOrDash(row.Failures), name)
+		t.add(percent, used, fmt.Sprint(row.TasksBelow), numberOrDash(row.Files), numberOrDash(row.Private), numberOrDash(row.Failures), name)
 	}
 	return t
 }

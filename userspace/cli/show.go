@@ -176,7 +176,7 @@ func treeCommand() *cobra.Command {
 		Use:   "tree [-t] [-k] [CONTAINER...]",
 		Short: "Show containers as a tree, with tasks and figures",
 		Long: `Show containers as a tree, with the number of their tasks and what the hierarchy's subsystems count: CPU time, open files and
-resident pages, each with what is below. Without CONTAINER all hierarchies are shown.`,
+pages of private writable mappings, each with what is below. Without CONTAINER all hierarchies are shown.`,
 		Example: `  gpc tree
   gpc tree -t /dev/container/jobs`,
 		ValidArgsFunction: completeContainers,
@@ -294,8 +294,8 @@ func (b branch) summary() string {
 	if b.Files != nil {
 		parts = append(parts, plural(*b.Files, "file"))
 	}
-	if b.Resident != nil {
-		parts = append(parts, plural(*b.Resident, "page"))
+	if b.Private != nil {
+		parts = append(parts, plural(*b.Private, "page"))
 	}
 	if b.Failures != nil && *b.Failures > 0 {
 		parts = append(parts, fmt.Sprint(*b.Failures)+" refused")

@@ -24,8 +24,8 @@ func topCommand() *cobra.Command {
 		Use:   "top [-b] [-n TIMES] [-d SECONDS] [-s KEY] [CONTAINER...]",
 		Short: "Show what containers use, again and again",
 		Long: `Show what containers use, each with all below it: CPU time since the last table in percent of one CPU, and in all; tasks; what
-subsystem bc counts of open files, resident pages and pages of private writable mappings; and how often something was refused. A figure
-that no subsystem of the hierarchy counts is a dash.
+subsystem bc counts of open files and pages of private writable mappings; and how often something was refused. A figure that no
+subsystem of the hierarchy counts is a dash.
 
 On a terminal: q ends it, r turns the order round, arrows and page keys scroll, and these choose what to sort by:
   ` + keyHelp() + `

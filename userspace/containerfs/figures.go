@@ -14,10 +14,8 @@ type Figures struct {
 	CPUOwn *time.Duration `json:"cpu_own_ns,omitempty"`
 	// Files is the number of open files of the container and those below.
 	Files *uint64 `json:"files,omitempty"`
-	// Resident and Private are pages of memory of the container and those below: resident anonymous ones, and those of private
-	// writable mappings.
-	Resident *uint64 `json:"resident_pages,omitempty"`
-	Private  *uint64 `json:"private_pages,omitempty"`
+	// Private is the number of pages of private writable mappings of the container and those below, touched or not.
+	Private *uint64 `json:"private_pages,omitempty"`
 	// Failures is how often a bean counter or numtasks has refused something.
 	Failures *uint64 `json:"failures,omitempty"`
 }
@@ -61,8 +59,6 @@ func (f *Figures) readBC(c Container) error {
 		switch r.Name {
 		case "numfiles":
 			f.Files = &r.Held
-		case "physpages":
-			f.Resident = &r.Held
 		case "privvmpages":
 			f.Private = &r.Held
 		}

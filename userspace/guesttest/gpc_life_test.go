@@ -163,7 +163,7 @@ func TestGpcTopBatch(t *testing.T) {
 		}
 		for _, table := range tables {
 			heading, rows, _ := strings.Cut(strings.TrimSpace(table), "\n")
-			if words := strings.Join(strings.Fields(heading), " "); words != "%CPU TIME TASKS FILES PAGES PRIVATE REFUSED CONTAINER" {
+			if words := strings.Join(strings.Fields(heading), " "); words != "%CPU TIME TASKS FILES PAGES REFUSED CONTAINER" {
 				t.Errorf("the headings are %q", words)
 			}
 			var paths []string
