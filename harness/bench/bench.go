@@ -40,33 +40,34 @@ const exactAppend = "nokaslr norandmaps quiet"
 
 // Drift is a scenario whose two runs in one kernel did not give the same digits.
 type Drift struct {
-	// Label names the scenario, Flavor the kernel.
-	Label  string
-	Flavor kernel.Flavor
+	// Label names the scenario, Kernel the kernel.
+	Label, Kernel string
 	// First and Second are the costs of one operation, in instructions.
 	First, Second float64
 }
 
 // String says which scenario it is and how far apart its runs are.
 func (d Drift) String() string {
-	return fmt.Sprintf("%s in %s: %.2f in one run, %.2f in the other (%+.2f)", d.Label, d.Flavor, d.First, d.Second, d.Second-d.First)
+	return fmt.Sprintf("%s in %s: %.2f in one run, %.2f in the other (%+.2f)", d.Label, d.Kernel, d.First, d.Second, d.Second-d.First)
 }
 
 // bench is one architecture's benchmark.
 type bench struct {
-	lab     *kernel.Lab
-	machine *machine.Machine
-	match   *regexp.Regexp
-	images  map[kernel.Flavor]*kernel.Image
-	base    string // the initramfs
-	program string // the workload
+	lab         *kernel.Lab
+	machine     *machine.Machine
+	match       *regexp.Regexp
+	contest     Contest
+	images      map[string]*kernel.Image // by the contestant's name, as all maps are
+	filesystems map[string]string        // in which the kernels have hierarchies
+	base        string                   // the initramfs
+	program     string                   // the workload
 }
 
-// Measure builds the kernels of a machine, and measures those scenarios in each whose names match, until two runs have given
+// Measure builds the kernels of a contest for a machine, and measures those scenarios in each whose names match, until two runs have given
 // the same digits. It returns the result, and where the digits of two runs differed if no two of mostRuns agree. Cancelling ctx
 // ends the guest.
-func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *regexp.Regexp) (Result, []Drift, error) {
-	b, err := prepare(ctx, lab, m, match)
+func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, contest Contest, match *regexp.Regexp) (Result, []Drift, error) {
+	b, err := prepare(ctx, lab, m, contest, match)
 	if err != nil {
 		return Result{}, nil, err
 	}
@@ -75,7 +76,7 @@ func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *re
 		return result, nil, err
 	}
 	var drifts []Drift
-	for _, f := range Flavors() {
+	for _, f := range contest.names() {
 		run := func(n int) (measurement, error) { return b.measureExactly(ctx, f, n) }
 		agreed, differ, err := agree(f, run)
 		if err != nil {
@@ -93,7 +94,7 @@ const mostRuns = 3
 
 // agree measures until two runs have the same digits, and returns those; otherwise the first run, and where the second differs.
 // A run that nobody agrees with is told of on standard error.
-func agree(f kernel.Flavor, run func(n int) (measurement, error)) (measurement, []Drift, error) {
+func agree(f string, run func(n int) (measurement, error)) (measurement, []Drift, error) {
 	var runs []measurement
 	for n := 1; n <= mostRuns; n++ {
 		latest, err := run(n)
@@ -115,32 +116,44 @@ func agree(f kernel.Flavor, run func(n int) (measurement, error)) (measurement, 
 }
 
 // prepare builds all that guests need.
-func prepare(ctx context.Context, lab *kernel.Lab, m *machine.Machine, match *regexp.Regexp) (*bench, error) {
-	b := &bench{lab: lab, machine: m, match: match, images: map[kernel.Flavor]*kernel.Image{}}
+func prepare(ctx context.Context, lab *kernel.Lab, m *machine.Machine, contest Contest, match *regexp.Regexp) (*bench, error) {
+	b := &bench{lab: lab, machine: m, match: match, contest: contest, images: map[string]*kernel.Image{}, filesystems: map[string]string{}}
+	for _, c := range contest {
+		image, err := lab.Kernel(ctx, m, c.Spec)
+		if err != nil {
+			return nil, err
+		}
+		b.images[c.Name] = image
+		if b.filesystems[c.Name], err = hierarchies(image); err != nil {
+			return nil, err
+		}
+	}
+	// The workload is compiled with the headers of a kernel that was built here.
+	library := b.images[contest[0].Name]
 	var err error
-	for _, f := range Flavors() {
-		if b.images[f], err = lab.Build(ctx, m, f); err != nil {
+	if library.Source == "" {
+		if library, err = lab.Build(ctx, m, kernel.Vanilla); err != nil {
 			return nil, err
 		}
 	}
 	if b.base, err = initramfs.Build(ctx, lab.Root(), lab.BuildDir(), m); err != nil {
 		return nil, err
 	}
-	b.program, err = buildWorkload(ctx, lab, b.images[kernel.Vanilla])
+	b.program, err = buildWorkload(ctx, lab, library)
 	return b, err
 }
 
 // measureExactly counts instructions in a kernel for the n-th time.
-func (b *bench) measureExactly(ctx context.Context, f kernel.Flavor, n int) (measurement, error) {
+func (b *bench) measureExactly(ctx context.Context, f string, n int) (measurement, error) {
 	return b.measureSuites(ctx, f, fmt.Sprintf("run %d", n), batches, nil)
 }
 
 // measureSuites counts instructions in a guest for each suite that has a scenario which is wanted, in so many batches. args are
 // further ones of the emulator.
-func (b *bench) measureSuites(ctx context.Context, f kernel.Flavor, run string, batches int, args []string) (measurement, error) {
+func (b *bench) measureSuites(ctx context.Context, f string, run string, batches int, args []string) (measurement, error) {
 	all := newMeasurement()
 	for _, s := range suites {
-		plan := s.plan(f, b.match, batches)
+		plan := s.plan(b.filesystems[f], b.match, batches)
 		if plan == "" {
 			continue
 		}
@@ -164,7 +177,7 @@ func (b *bench) exactly(processors int) guest.Config {
 }
 
 // measure lets the workload follow a plan in a kernel, in a guest as config says. run is what progress calls it.
-func (b *bench) measure(ctx context.Context, f kernel.Flavor, run, plan string, config guest.Config) (measurement, error) {
+func (b *bench) measure(ctx context.Context, f string, run, plan string, config guest.Config) (measurement, error) {
 	step := progress.Start(fmt.Sprintf("measure the %s kernel on %s, %s", f, b.machine.Name, run), 0)
 	out, err := b.boot(ctx, b.images[f], plan, config)
 	step.Done(err)
@@ -204,7 +217,7 @@ func (b *bench) boot(ctx context.Context, image *kernel.Image, plan string, conf
 }
 
 // compareRuns returns the scenarios whose digits differ.
-func compareRuns(f kernel.Flavor, first, second measurement) []Drift {
+func compareRuns(f string, first, second measurement) []Drift {
 	var drifts []Drift
 	for _, label := range first.order {
 		a, b := first.costs[label], second.costs[label]

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/go-analyze/charts"
-
-	"gpc/harness/kernel"
 )
 
 // The chart's measures, in pixels.
@@ -16,7 +14,7 @@ const (
 	rowHeight   = 34  // a scenario: a bar for each kernel
 )
 
-// WriteChart draws an SVG picture to a file: what our kernel and mainline's add to vanilla in each scenario that vanilla can do,
+// WriteChart draws an SVG picture to a file: what our kernel and mainline's add to vanilla, or one kernel to another, in each scenario that the latter can do,
 // below each other for each machine.
 func (r *Report) WriteChart(path string) error {
 	height := 0
@@ -44,7 +42,7 @@ func (r *Report) WriteChart(path string) error {
 func (r Result) comparable() []Scenario {
 	var chosen []Scenario
 	for _, s := range r.Scenarios {
-		if _, ok := s.Over(kernel.Release); ok {
+		if _, ok := s.Over(r.compared()[0], r.base()); ok {
 			chosen = append(chosen, s)
 		}
 	}
@@ -57,11 +55,12 @@ func (r Result) chartHeight() int { return chartMargin + rowHeight*len(r.compara
 // chart describes the picture of one machine.
 func (r Result) chart() charts.BarChartOption {
 	var names []string
-	values := make([][]float64, 2)
+	compared := r.compared()
+	values := make([][]float64, len(compared))
 	for _, s := range r.comparable() {
 		names = append(names, s.Name)
-		for i, f := range []kernel.Flavor{kernel.Release, kernel.Cgroup} {
-			above, ok := s.Over(f)
+		for i, f := range compared {
+			above, ok := s.Over(f, r.base())
 			if !ok {
 				above = charts.GetNullValue()
 			}
@@ -69,8 +68,11 @@ func (r Result) chart() charts.BarChartOption {
 		}
 	}
 	option := charts.NewBarChartOptionWithData(values)
-	option.Title.Text = "Instructions above vanilla, one operation, " + r.Machine
-	option.Legend.SeriesNames = []string{"containers", "mainline cgroup v1"}
+	option.Title.Text = "Instructions above " + r.base() + ", one operation, " + r.Machine
+	option.Legend.SeriesNames = compared
+	if len(r.Kernels) == 0 {
+		option.Legend.SeriesNames = []string{"containers", "mainline cgroup v1"}
+	}
 	option.Legend.Offset = charts.OffsetRight
 	option.Horizontal = true
 	option.CategoryAxis.Labels = names

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-
-	"gpc/harness/kernel"
 )
 
 // What a scenario may become dearer by without anybody asking: instructions for each operation, a part of its cost, or a part of its spread,
@@ -67,7 +65,7 @@ func (r Result) conditions(now Result) []string {
 		{"compiler", r.Compiler, now.Compiler},
 		{"emulator", r.QEMU, now.QEMU},
 		{"workload", r.Workload, now.Workload},
-		{"configuration", r.Configs[kernel.Vanilla], now.Configs[kernel.Vanilla]},
+		{"configuration", r.Configs[vanillaKernel], now.Configs[vanillaKernel]},
 	} {
 		if c.before != c.now {
 			differs = append(differs, fmt.Sprintf("%s: %s, was %s", c.name, c.now, c.before))
@@ -84,8 +82,8 @@ func (r Result) changes(now Result) []Change {
 		if i < 0 {
 			continue
 		}
-		before, had := r.Scenarios[i].Costs[kernel.Release]
-		after, has := s.Costs[kernel.Release]
+		before, had := r.Scenarios[i].Costs[ourKernel]
+		after, has := s.Costs[ourKernel]
 		if had && has && before.Mean() != after.Mean() {
 			changes = append(changes, Change{now.Machine, s.Name, before.Mean(), after.Mean(), max(before.Spread(), after.Spread())})
 		}

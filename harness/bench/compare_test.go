@@ -3,8 +3,6 @@ package bench
 import (
 	"strings"
 	"testing"
-
-	"gpc/harness/kernel"
 )
 
 func TestDearer(t *testing.T) {
@@ -42,8 +40,8 @@ func TestCompare(t *testing.T) {
 		{"another compiler", func(r *Result) { *r = sample(1090); r.Compiler = "gcc 2" }, 1, 1, 0},
 		{"another emulator", func(r *Result) { *r = sample(1090); r.QEMU = "qemu 2" }, 1, 1, 0},
 		{"another workload", func(r *Result) { *r = sample(1090); r.Workload = "x" }, 1, 1, 0},
-		{"another configuration", func(r *Result) { *r = sample(1090); r.Configs[kernel.Vanilla] = "x" }, 1, 1, 0},
-		{"another subsystem of ours", func(r *Result) { *r = sample(1090); r.Configs[kernel.Release] = "x" }, 1, 0, 1},
+		{"another configuration", func(r *Result) { *r = sample(1090); r.Configs[vanillaKernel] = "x" }, 1, 1, 0},
+		{"another subsystem of ours", func(r *Result) { *r = sample(1090); r.Configs[ourKernel] = "x" }, 1, 0, 1},
 		{"a new scenario", func(r *Result) { r.Scenarios[1].Name = "new" }, 0, 0, 0},
 	} {
 		now := sample(1050)

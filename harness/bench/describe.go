@@ -6,33 +6,35 @@ import (
 	"fmt"
 	"os"
 	osexec "os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"gpc/harness/kernel"
 )
 
 // describe returns a result that tells what will be measured with.
 func (b *bench) describe(ctx context.Context) (Result, error) {
-	result := Result{Machine: b.machine.Name, Linux: b.images[kernel.Vanilla].Release,
-		Configs: map[kernel.Flavor]string{}, Subsystems: map[kernel.Flavor]map[string][]string{}}
+	result := Result{Machine: b.machine.Name, Linux: b.images[b.contest[0].Name].Release,
+		Configs: map[string]string{}, Subsystems: map[string]map[string][]string{}}
 	for _, name := range labels(b.match) {
-		result.Scenarios = append(result.Scenarios, Scenario{Name: name, Costs: map[kernel.Flavor]Cost{}})
+		result.Scenarios = append(result.Scenarios, Scenario{Name: name, Costs: map[string]Cost{}})
 	}
 	program, err := os.ReadFile(b.program)
 	if err != nil {
 		return result, err
 	}
 	inputs := []string{string(program)}
-	for _, f := range Flavors() {
-		config, err := os.ReadFile(filepath.Join(b.images[f].Dir, ".config"))
-		if err != nil {
-			return result, err
+	if names := b.contest.names(); !slices.Equal(names, usualNames()) {
+		result.Kernels = names
+	}
+	for _, c := range b.contest {
+		if image := b.images[c.Name]; image.Config != "" {
+			config, err := os.ReadFile(image.Config)
+			if err != nil {
+				return result, err
+			}
+			result.Configs[c.Name] = sum(string(config))
 		}
-		result.Configs[f] = sum(string(config))
 		for _, s := range suites {
-			inputs = append(inputs, s.plan(f, b.match, batches))
+			inputs = append(inputs, s.plan(b.filesystems[c.Name], b.match, batches))
 		}
 	}
 	result.Workload = sum(inputs...)
@@ -59,7 +61,7 @@ func sum(texts ...string) string {
 }
 
 // add adds what was measured in a kernel.
-func (r *Result) add(f kernel.Flavor, m measurement) {
+func (r *Result) add(f string, m measurement) {
 	r.Subsystems[f] = m.subsystems
 	for i := range r.Scenarios {
 		if cost, ok := m.costs[r.Scenarios[i].Name]; ok {
@@ -68,10 +70,10 @@ func (r *Result) add(f kernel.Flavor, m measurement) {
 	}
 }
 
-// prune leaves out what no patched kernel could do: the subsystem may be missing.
+// prune leaves out what the first of the compared kernels could not do: the subsystem may be missing.
 func (r *Result) prune() {
 	r.Scenarios = slices.DeleteFunc(r.Scenarios, func(s Scenario) bool {
-		_, measured := s.Costs[kernel.Release]
+		_, measured := s.Costs[r.compared()[0]]
 		return !measured
 	})
 }

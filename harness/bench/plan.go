@@ -5,29 +5,27 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"gpc/harness/kernel"
 )
 
 // peers are mainline's names of subsystems that it calls otherwise; empty where it has nothing like it.
 var peers = map[string]string{"numtasks": "pids", "bc": "", "ns": ""}
 
-// options returns the filesystem and the mount options with which a kernel mounts a hierarchy, the n-th of a state. An empty
-// filesystem says that the kernel has nothing like it.
-func options(f kernel.Flavor, subsystems string, n int) (filesystem, list string) {
+// The types of filesystems that hierarchies are mounted with: ours and mainline's.
+const (
+	containerType = "container"
+	cgroupType    = "cgroup"
+)
+
+// options returns the options with which a kernel mounts a hierarchy, the n-th of a state, of a type; and whether the kernel has anything
+// like it. An empty type says that it has no hierarchies.
+func options(filesystem, subsystems string, n int) (list string, ok bool) {
 	switch {
-	case f == kernel.Vanilla:
-		return "", ""
-	case f == kernel.Cgroup:
-		filesystem = "cgroup"
-	default:
-		filesystem = "container"
-	}
-	if subsystems == "" {
-		return filesystem, fmt.Sprintf("none,name=h%d", n)
-	}
-	if f != kernel.Cgroup {
-		return filesystem, subsystems
+	case filesystem == "":
+		return "", false
+	case subsystems == "":
+		return fmt.Sprintf("none,name=h%d", n), true
+	case filesystem == containerType:
+		return subsystems, true
 	}
 	var names []string
 	for _, name := range strings.Split(subsystems, ",") {
@@ -36,11 +34,11 @@ func options(f kernel.Flavor, subsystems string, n int) (filesystem, list string
 			peer = name
 		}
 		if peer == "" {
-			return "", ""
+			return "", false
 		}
 		names = append(names, peer)
 	}
-	return filesystem, strings.Join(names, ",")
+	return strings.Join(names, ","), true
 }
 
 // The kernel keeps tasks by number in a tree that has one level more above 4096, and fork is dearer there. So numbers stay
@@ -50,9 +48,9 @@ const (
 	manyPids = 32768
 )
 
-// plan returns what the workload is to do in a kernel, with those scenarios of a suite whose labels match, each in so many
+// plan returns what the workload is to do in a kernel with that type of hierarchies, with those scenarios of a suite whose labels match, each in so many
 // batches; nothing if there are none. userspace/workload/plan.c tells what the lines mean.
-func (s suite) plan(f kernel.Flavor, match *regexp.Regexp, batches int) string {
+func (s suite) plan(filesystem string, match *regexp.Regexp, batches int) string {
 	var b strings.Builder
 	for _, st := range s.states {
 		var wanted []scenario
@@ -63,7 +61,7 @@ func (s suite) plan(f kernel.Flavor, match *regexp.Regexp, batches int) string {
 		}
 		if len(wanted) > 0 {
 			st.scenarios = wanted
-			st.write(&b, f, batches, s.processors)
+			st.write(&b, filesystem, batches, s.processors)
 		}
 	}
 	return b.String()
@@ -99,8 +97,8 @@ func Has(name string) bool {
 	return slices.Contains(labels(regexp.MustCompile("")), name)
 }
 
-// write writes the plan of one state, in so many batches, on a machine with so many processors.
-func (st state) write(b *strings.Builder, f kernel.Flavor, batches, processors int) {
+// write writes the plan of one state for a kernel with that type of hierarchies, in so many batches, on a machine with so many processors.
+func (st state) write(b *strings.Builder, filesystem string, batches, processors int) {
 	pids := fewPids
 	if st.name == manyTasks {
 		pids = manyPids
@@ -109,8 +107,8 @@ func (st state) write(b *strings.Builder, f kernel.Flavor, batches, processors i
 	var undo []string
 	mounted := false
 	for i, subsystems := range st.hierarchies {
-		filesystem, list := options(f, subsystems, i+1)
-		if filesystem == "" {
+		list, ok := options(filesystem, subsystems, i+1)
+		if !ok {
 			continue
 		}
 		mounted = true

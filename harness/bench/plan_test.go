@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"gpc/harness/kernel"
 )
 
 // everything matches all scenarios.
@@ -17,13 +15,13 @@ var one = suites[0]
 
 func TestWriteState(t *testing.T) {
 	st := state{"trio/2", []string{trio, ""}, 2, []scenario{fork, move}}
-	for f, want := range map[kernel.Flavor]string{
-		kernel.Vanilla: `state trio/2
+	for f, want := range map[string]string{
+		"": `state trio/2
 set /proc/sys/kernel pid_max 4000
 set /proc/sys/kernel threads-max 32768
 run fork@trio/2 fork 6 100
 `,
-		kernel.Cgroup: `state trio/2
+		cgroupType: `state trio/2
 set /proc/sys/kernel pid_max 4000
 set /proc/sys/kernel threads-max 32768
 mount /h1 cgroup cpuset,cpuacct,pids
@@ -60,20 +58,20 @@ umount /h1
 		}
 	}
 	var b strings.Builder
-	if st.write(&b, kernel.Release, batches, 1); !strings.Contains(b.String(), "mount /h1 container cpuset,cpuacct,numtasks\n") {
+	if st.write(&b, containerType, batches, 1); !strings.Contains(b.String(), "mount /h1 container cpuset,cpuacct,numtasks\n") {
 		t.Errorf("release: got\n%s", &b)
 	}
 }
 
 // TestPlanLeavesOut checks states that a kernel cannot have and scenarios that nobody wants.
 func TestPlanLeavesOut(t *testing.T) {
-	if p := one.plan(kernel.Cgroup, regexp.MustCompile("@bc"), batches); strings.Contains(p, "mount") || !strings.Contains(p, "run open@bc/1") {
+	if p := one.plan(cgroupType, regexp.MustCompile("@bc"), batches); strings.Contains(p, "mount") || !strings.Contains(p, "run open@bc/1") {
 		t.Errorf("mainline has no bc, but its figures with nothing mounted are wanted: got\n%s", p)
 	}
-	if p := one.plan(kernel.Vanilla, everything, batches); strings.Contains(p, "mount ") || strings.Contains(p, " move ") {
+	if p := one.plan("", everything, batches); strings.Contains(p, "mount ") || strings.Contains(p, " move ") {
 		t.Errorf("vanilla has nothing to mount: got\n%s", p)
 	}
-	p := one.plan(kernel.Release, regexp.MustCompile("^fork@named/1$"), batches)
+	p := one.plan(containerType, regexp.MustCompile("^fork@named/1$"), batches)
 	if strings.Count(p, "\nrun ") != 1 || strings.Count(p, "state ") != 1 {
 		t.Errorf("one scenario is wanted: got\n%s", p)
 	}
@@ -81,7 +79,7 @@ func TestPlanLeavesOut(t *testing.T) {
 
 // TestSameHistory checks that what all kernels can do comes in the same order in all of them.
 func TestSameHistory(t *testing.T) {
-	runs := func(s suite, f kernel.Flavor) (lines []string) {
+	runs := func(s suite, f string) (lines []string) {
 		for line := range strings.Lines(s.plan(f, everything, batches)) {
 			if strings.HasPrefix(line, "run ") && !strings.Contains(line, "/h1") {
 				lines = append(lines, line)
@@ -90,8 +88,8 @@ func TestSameHistory(t *testing.T) {
 		return lines
 	}
 	for _, s := range suites {
-		for _, f := range Flavors()[1:] {
-			if !slices.Equal(runs(s, f), runs(s, kernel.Vanilla)) {
+		for _, f := range []string{containerType, cgroupType} {
+			if !slices.Equal(runs(s, f), runs(s, "")) {
 				t.Errorf("%s goes another way than vanilla on %d processors", f, s.processors)
 			}
 		}
@@ -101,7 +99,7 @@ func TestSameHistory(t *testing.T) {
 // TestSuites checks that a suite which nobody wants needs no guest, and that cpusets have the processors of theirs.
 func TestSuites(t *testing.T) {
 	for _, s := range suites {
-		wanted := s.plan(kernel.Cgroup, regexp.MustCompile("^cpus-1000@"), batches)
+		wanted := s.plan(cgroupType, regexp.MustCompile("^cpus-1000@"), batches)
 		if s.processors == 1 && wanted != "" {
 			t.Errorf("on one processor there are no CPUs to change: got\n%s", wanted)
 		}

@@ -29,8 +29,8 @@ const (
 type Profile struct {
 	// Machine and Scenario are what was profiled.
 	Machine, Scenario string
-	// Flavors are the kernels that can do the operation.
-	Flavors []kernel.Flavor
+	// Kernels are the names of those that can do the operation.
+	Kernels []string
 	// Functions are those that any of them has executed, in no order.
 	Functions []Function
 }
@@ -40,14 +40,14 @@ type Function struct {
 	// Name is the function's.
 	Name string
 	// Instructions are those of one operation, by kernel.
-	Instructions map[kernel.Flavor]float64
+	Instructions map[string]float64
 }
 
 // MeasureProfile counts the instructions of one operation by function. The scenario is given by its whole name, as fork@trio/1.
 // Cancelling ctx ends the guest.
 func MeasureProfile(ctx context.Context, lab *kernel.Lab, m *machine.Machine, scenario string) (Profile, error) {
 	p := Profile{Machine: m.Name, Scenario: scenario}
-	b, err := prepare(ctx, lab, m, regexp.MustCompile("^"+regexp.QuoteMeta(scenario)+"$"))
+	b, err := prepare(ctx, lab, m, Usual(kernel.Spec{}), regexp.MustCompile("^"+regexp.QuoteMeta(scenario)+"$"))
 	if err != nil {
 		return p, err
 	}
@@ -55,8 +55,8 @@ func MeasureProfile(ctx context.Context, lab *kernel.Lab, m *machine.Machine, sc
 	if err != nil {
 		return p, err
 	}
-	functions := map[string]map[kernel.Flavor]float64{}
-	for _, f := range Flavors() {
+	functions := map[string]map[string]float64{}
+	for _, f := range usualNames() {
 		counts, err := b.profile(ctx, f, plugin)
 		if err != nil {
 			return p, err
@@ -64,10 +64,10 @@ func MeasureProfile(ctx context.Context, lab *kernel.Lab, m *machine.Machine, sc
 		if counts == nil {
 			continue
 		}
-		p.Flavors = append(p.Flavors, f)
+		p.Kernels = append(p.Kernels, f)
 		for name, count := range counts {
 			if functions[name] == nil {
-				functions[name] = map[kernel.Flavor]float64{}
+				functions[name] = map[string]float64{}
 			}
 			functions[name][f] = count
 		}
@@ -79,7 +79,7 @@ func MeasureProfile(ctx context.Context, lab *kernel.Lab, m *machine.Machine, sc
 }
 
 // profile returns the instructions of an operation in one kernel, by function; nil where the kernel cannot do the operation.
-func (b *bench) profile(ctx context.Context, f kernel.Flavor, plugin string) (map[string]float64, error) {
+func (b *bench) profile(ctx context.Context, f string, plugin string) (map[string]float64, error) {
 	functions, err := symbols.Read(b.images[f])
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func countByFunction(functions symbols.Table, blocks []block) map[string]int64 {
 
 // countBlocks lets the emulator count executions while the scenario runs in so many batches. It returns the counts, and how many
 // operations there are in a batch, 0 if the kernel has nothing like the scenario.
-func (b *bench) countBlocks(ctx context.Context, f kernel.Flavor, plugin string, batches int) ([]block, int64, error) {
+func (b *bench) countBlocks(ctx context.Context, f string, plugin string, batches int) ([]block, int64, error) {
 	counts, err := os.CreateTemp("", "gpc-profile-")
 	if err != nil {
 		return nil, 0, err
@@ -137,13 +137,13 @@ func (b *bench) countBlocks(ctx context.Context, f kernel.Flavor, plugin string,
 }
 
 // over is how many instructions more a kernel spends in a function than vanilla.
-func (fn Function) over(f kernel.Flavor) float64 {
-	return fn.Instructions[f] - fn.Instructions[kernel.Vanilla]
+func (fn Function) over(f string) float64 {
+	return fn.Instructions[f] - fn.Instructions[vanillaKernel]
 }
 
 // change is how far the kernel that differs most from vanilla is from it.
 func (fn Function) change() float64 {
-	return max(math.Abs(fn.over(kernel.Release)), math.Abs(fn.over(kernel.Cgroup)))
+	return max(math.Abs(fn.over(ourKernel)), math.Abs(fn.over(peerKernel)))
 }
 
 // shown tells whether any figure of the function is more than 0 when it is printed.
@@ -160,7 +160,7 @@ func (fn Function) shown() bool {
 // sums of all functions that match. Where vanilla cannot do the operation, those in which they spend most.
 func (p Profile) WriteTable(w io.Writer, match *regexp.Regexp, most int) error {
 	t := newTable(p.Machine+" "+p.Scenario, "vanilla", "release", "cgroup", "release above", "cgroup above")
-	sum := Function{"sum", map[kernel.Flavor]float64{}}
+	sum := Function{"sum", map[string]float64{}}
 	var shown []Function
 	for _, fn := range p.Functions {
 		if !match.MatchString(fn.Name) || !fn.shown() {
@@ -184,15 +184,15 @@ func (p Profile) WriteTable(w io.Writer, match *regexp.Regexp, most int) error {
 // row is a function's row of the table.
 func (p Profile) row(fn Function) table.Row {
 	row := table.Row{fn.Name}
-	for _, f := range Flavors() {
-		if slices.Contains(p.Flavors, f) {
+	for _, f := range usualNames() {
+		if slices.Contains(p.Kernels, f) {
 			row = append(row, fmt.Sprintf("%.1f", fn.Instructions[f]))
 		} else {
 			row = append(row, missing)
 		}
 	}
-	for _, f := range Flavors()[1:] {
-		if slices.Contains(p.Flavors, f) && slices.Contains(p.Flavors, kernel.Vanilla) {
+	for _, f := range usualNames()[1:] {
+		if slices.Contains(p.Kernels, f) && slices.Contains(p.Kernels, vanillaKernel) {
 			row = append(row, fmt.Sprintf("%+.1f", fn.over(f)))
 		} else {
 			row = append(row, missing)

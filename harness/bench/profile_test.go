@@ -49,7 +49,7 @@ func TestCountFunctions(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "System.map"), []byte("1000 T first\n1100 t second\n1200 W first\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	functions, err := symbols.Read(&kernel.Image{Dir: dir})
+	functions, err := symbols.Read(&kernel.Image{Symbols: filepath.Join(dir, "System.map")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,10 +66,10 @@ func TestCountFunctions(t *testing.T) {
 }
 
 func TestProfileTable(t *testing.T) {
-	counts := func(vanilla, release, cgroup float64) map[kernel.Flavor]float64 {
-		return map[kernel.Flavor]float64{kernel.Vanilla: vanilla, kernel.Release: release, kernel.Cgroup: cgroup}
+	counts := func(vanilla, release, cgroup float64) map[string]float64 {
+		return map[string]float64{vanillaKernel: vanilla, ourKernel: release, peerKernel: cgroup}
 	}
-	p := Profile{Machine: "m", Scenario: "s", Flavors: Flavors(), Functions: []Function{
+	p := Profile{Machine: "m", Scenario: "s", Kernels: usualNames(), Functions: []Function{
 		{"never", counts(0, 0, 0.04)}, {"same", counts(100, 100, 100)}, {"dearer", counts(10, 12, 10)}, {"cheaper", counts(50, 40, 50)}, {"peer", counts(0, 0, 30)}}}
 	names := func(match string, most int) string {
 		var b strings.Builder

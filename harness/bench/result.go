@@ -7,8 +7,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-
-	"gpc/harness/kernel"
 )
 
 // Report is the raw result of a benchmark. It says nothing of the day and the host it was made on: the same inputs give the same
@@ -28,10 +26,12 @@ type Result struct {
 	QEMU     string `json:"qemu"`
 	// Workload identifies the program and what it was told to do.
 	Workload string `json:"workload"`
+	// Kernels are the names of the kernels, the first that which the others are compared with; none for the usual ones.
+	Kernels []string `json:"kernels,omitempty"`
 	// Configs identify the configuration of each kernel.
-	Configs map[kernel.Flavor]string `json:"configs"`
+	Configs map[string]string `json:"configs"`
 	// Subsystems are what each kernel had mounted in each state, a word for each hierarchy.
-	Subsystems map[kernel.Flavor]map[string][]string `json:"subsystems"`
+	Subsystems map[string]map[string][]string `json:"subsystems"`
 	// Scenarios are in the order in which they were measured.
 	Scenarios []Scenario `json:"scenarios"`
 }
@@ -41,7 +41,7 @@ type Scenario struct {
 	// Name is the operation and, after an @, the state.
 	Name string `json:"name"`
 	// Costs are by kernel.
-	Costs map[kernel.Flavor]Cost `json:"costs"`
+	Costs map[string]Cost `json:"costs"`
 }
 
 // Cost is what was measured of a scenario in one kernel.
@@ -73,10 +73,21 @@ func (c Cost) Wait() float64 {
 	return max(0, float64(c.Elapsed)/float64(c.Operations*int64(len(c.Batches)))-c.Mean())
 }
 
-// Over is how much dearer an operation is in kernel f than in vanilla. ok is false where one of them cannot do it.
-func (s Scenario) Over(f kernel.Flavor) (difference float64, ok bool) {
+// kernels are the names of all kernels, base is the one that the others, those compared, are compared with.
+func (r Result) kernels() []string {
+	if len(r.Kernels) == 0 {
+		return usualNames()
+	}
+	return r.Kernels
+}
+
+func (r Result) base() string       { return r.kernels()[0] }
+func (r Result) compared() []string { return r.kernels()[1:] }
+
+// Over is how much dearer an operation is in one kernel than in another. ok is false where one of them cannot do it.
+func (s Scenario) Over(f, other string) (difference float64, ok bool) {
 	cost, measured := s.Costs[f]
-	base, comparable := s.Costs[kernel.Vanilla]
+	base, comparable := s.Costs[other]
 	if !measured || !comparable {
 		return 0, false
 	}

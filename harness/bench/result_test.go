@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"gpc/harness/kernel"
 )
 
 // cost is a cost of so many instructions for one operation, in batches that say so exactly.
@@ -18,10 +16,10 @@ func cost(instructions int64) Cost {
 // sample is a result with one scenario that all can do and one that vanilla cannot.
 func sample(release int64) Result {
 	return Result{Machine: "x86_64", Linux: "6.12.1", Compiler: "gcc 1", QEMU: "qemu 1", Workload: "w",
-		Configs: map[kernel.Flavor]string{kernel.Vanilla: "v", kernel.Release: "r"},
+		Configs: map[string]string{vanillaKernel: "v", ourKernel: "r"},
 		Scenarios: []Scenario{
-			{"fork@unmounted", map[kernel.Flavor]Cost{kernel.Vanilla: cost(1000), kernel.Release: cost(release), kernel.Cgroup: cost(1200)}},
-			{"move@named/1", map[kernel.Flavor]Cost{kernel.Release: cost(50), kernel.Cgroup: cost(200)}},
+			{"fork@unmounted", map[string]Cost{vanillaKernel: cost(1000), ourKernel: cost(release), peerKernel: cost(1200)}},
+			{"move@named/1", map[string]Cost{ourKernel: cost(50), peerKernel: cost(200)}},
 		}}
 }
 
@@ -38,10 +36,10 @@ func TestCost(t *testing.T) {
 
 func TestOver(t *testing.T) {
 	r := sample(1050)
-	if got, ok := r.Scenarios[0].Over(kernel.Release); !ok || got != 50 {
+	if got, ok := r.Scenarios[0].Over(ourKernel, vanillaKernel); !ok || got != 50 {
 		t.Errorf("got %v, %v; want 50", got, ok)
 	}
-	if got, ok := r.Scenarios[1].Over(kernel.Release); ok {
+	if got, ok := r.Scenarios[1].Over(ourKernel, vanillaKernel); ok {
 		t.Errorf("got %v above a kernel that cannot do it", got)
 	}
 }
@@ -50,16 +48,16 @@ func TestCompareRuns(t *testing.T) {
 	run := func(a, b Cost) measurement {
 		return measurement{order: []string{"a", "b"}, costs: map[string]Cost{"a": a, "b": b}}
 	}
-	if drifts := compareRuns(kernel.Release, run(cost(5), cost(6)), run(cost(5), cost(6))); len(drifts) != 0 {
+	if drifts := compareRuns(ourKernel, run(cost(5), cost(6)), run(cost(5), cost(6))); len(drifts) != 0 {
 		t.Errorf("got %v of two runs that are the same", drifts)
 	}
 	// The mean is the same, the digits are not.
 	other := Cost{Operations: 10, Batches: []int64{59, 61}}
-	want := []Drift{{"b", kernel.Release, 6, 6}}
-	if drifts := compareRuns(kernel.Release, run(cost(5), cost(6)), run(cost(5), other)); !reflect.DeepEqual(drifts, want) {
+	want := []Drift{{"b", ourKernel, 6, 6}}
+	if drifts := compareRuns(ourKernel, run(cost(5), cost(6)), run(cost(5), other)); !reflect.DeepEqual(drifts, want) {
 		t.Errorf("got %v, want %v", drifts, want)
 	}
-	if drifts := compareRuns(kernel.Release, run(cost(5), cost(6)), measurement{costs: map[string]Cost{"a": cost(5)}}); len(drifts) != 1 {
+	if drifts := compareRuns(ourKernel, run(cost(5), cost(6)), measurement{costs: map[string]Cost{"a": cost(5)}}); len(drifts) != 1 {
 		t.Errorf("got %v where a scenario is missing", drifts)
 	}
 }
@@ -75,7 +73,7 @@ func TestAgree(t *testing.T) {
 		{[]int64{5, 6, 7}, 3, 5, 1},
 	} {
 		runs := 0
-		got, drifts, err := agree(kernel.Release, func(n int) (measurement, error) {
+		got, drifts, err := agree(ourKernel, func(n int) (measurement, error) {
 			runs = n
 			return measurement{order: []string{"a"}, costs: map[string]Cost{"a": cost(tt.costs[n-1])}}, nil
 		})
@@ -144,15 +142,15 @@ func TestWriteChart(t *testing.T) {
 }
 
 func TestStormRatios(t *testing.T) {
-	pair := func(vanilla, release int64) map[kernel.Flavor]measurement {
+	pair := func(vanilla, release int64) map[string]measurement {
 		at := func(ns int64) measurement {
 			return measurement{costs: map[string]Cost{"storm-1": {Operations: 1, Batches: []int64{ns, 5 * ns}}}}
 		}
-		return map[kernel.Flavor]measurement{kernel.Vanilla: at(vanilla), kernel.Release: at(release)}
+		return map[string]measurement{vanillaKernel: at(vanilla), ourKernel: at(release)}
 	}
 	st := storms()
-	got := stormRatios(st, []map[kernel.Flavor]measurement{pair(100, 110), pair(100, 100), pair(200, 210)})
-	want := []Storm{{"storm-1", kernel.Release, []float64{1, 1.05, 1.1}}}
+	got := stormRatios(st, usualNames(), []map[string]measurement{pair(100, 110), pair(100, 100), pair(200, 210)})
+	want := []Storm{{"storm-1", ourKernel, vanillaKernel, []float64{1, 1.05, 1.1}}}
 	if !reflect.DeepEqual(got, want) || got[0].Median() != 1.05 {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -2,8 +2,6 @@ package bench
 
 import (
 	"slices"
-
-	"gpc/harness/kernel"
 )
 
 // scenario is an operation that is measured.
@@ -109,6 +107,3 @@ func label(sc scenario, st state) string {
 	}
 	return sc.name + "@" + st.name
 }
-
-// Flavors returns the kernels that are measured, in the order of the table's columns.
-func Flavors() []kernel.Flavor { return []kernel.Flavor{kernel.Vanilla, kernel.Release, kernel.Cgroup} }

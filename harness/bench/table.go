@@ -6,20 +6,38 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-
-	"gpc/harness/kernel"
 )
 
 // missing stands for a figure that there is none of.
 const missing = "-"
 
-// WriteTable writes the costs of one operation in each scenario, what that is above vanilla, and how ours compares with
-// mainline's: the ratio of what they add to vanilla, or of the whole where vanilla cannot do the operation.
+// WriteTable writes the costs of one operation in each scenario, what that is above the first kernel, vanilla usually, and how ours compares
+// with mainline's: the ratio of what they add to vanilla, or of the whole where vanilla cannot do the operation.
 func (r Result) WriteTable(w io.Writer) error {
-	t := newTable(r.Machine, "vanilla", "release", "cgroup", "release above", "cgroup above", "ours/theirs", "spread")
+	columns := []any{r.Machine}
+	for _, f := range r.kernels() {
+		columns = append(columns, f)
+	}
+	for _, f := range r.compared() {
+		columns = append(columns, f+" above")
+	}
+	ratio := len(r.compared()) == 2
+	if ratio {
+		columns = append(columns, "ours/theirs")
+	}
+	t := newTable(append(columns, "spread")...)
 	for _, s := range r.Scenarios {
-		t.AppendRow(table.Row{s.Name, s.cost(kernel.Vanilla), s.cost(kernel.Release), s.cost(kernel.Cgroup),
-			s.above(kernel.Release), s.above(kernel.Cgroup), s.ratio(), s.spread()})
+		row := table.Row{s.Name}
+		for _, f := range r.kernels() {
+			row = append(row, s.cost(f))
+		}
+		for _, f := range r.compared() {
+			row = append(row, s.above(f, r.base()))
+		}
+		if ratio {
+			row = append(row, s.ratio())
+		}
+		t.AppendRow(append(row, s.spread()))
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
@@ -42,16 +60,16 @@ func newTable(columns ...any) table.Writer {
 }
 
 // cost is the cost of an operation in a kernel.
-func (s Scenario) cost(f kernel.Flavor) string {
+func (s Scenario) cost(f string) string {
 	if c, ok := s.Costs[f]; ok {
 		return fmt.Sprintf("%.0f", c.Mean())
 	}
 	return missing
 }
 
-// above is what a kernel adds to vanilla's cost.
-func (s Scenario) above(f kernel.Flavor) string {
-	if difference, ok := s.Over(f); ok {
+// above is what a kernel adds to another's cost.
+func (s Scenario) above(f, other string) string {
+	if difference, ok := s.Over(f, other); ok {
 		return fmt.Sprintf("%+.0f", difference)
 	}
 	return missing
@@ -68,18 +86,18 @@ func (s Scenario) ratio() string {
 
 // pair returns what is compared of our kernel and of mainline's.
 func (s Scenario) pair() (ours, theirs float64, ok bool) {
-	if _, vanilla := s.Costs[kernel.Vanilla]; vanilla {
+	if _, measured := s.Costs[vanillaKernel]; measured {
 		var both bool
-		ours, ok = s.Over(kernel.Release)
-		theirs, both = s.Over(kernel.Cgroup)
+		ours, ok = s.Over(ourKernel, vanillaKernel)
+		theirs, both = s.Over(peerKernel, vanillaKernel)
 		return ours, theirs, ok && both
 	}
-	release, ok := s.Costs[kernel.Release]
-	cgroup, both := s.Costs[kernel.Cgroup]
+	our, ok := s.Costs[ourKernel]
+	their, both := s.Costs[peerKernel]
 	if !ok || !both {
 		return 0, 0, false
 	}
-	return release.Mean(), cgroup.Mean(), true
+	return our.Mean(), their.Mean(), true
 }
 
 // spread is the largest of the kernels' spreads.

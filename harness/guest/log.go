@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"time"
 )
 
-// keptLogs is how many logs of each architecture and flavor are kept, the one being written included.
+// keptLogs is how many logs of each architecture and kernel are kept, the one being written included.
 const keptLogs = 20
 
 // newLog makes an empty file for the console's log and removes the oldest ones.
@@ -16,7 +17,7 @@ func newLog(c Config) (string, error) {
 	if err := os.MkdirAll(c.LogDir, 0o777); err != nil {
 		return "", err
 	}
-	prefix := fmt.Sprintf("console-%s-%s-", c.Kernel.Machine.Name, c.Kernel.Flavor)
+	prefix := fmt.Sprintf("console-%s-%s-", c.Kernel.Machine.Name, fileName(c.Kernel.Name))
 	f, err := os.CreateTemp(c.LogDir, prefix+time.Now().Format("20060102-150405.000000-")+"*.log")
 	if err != nil {
 		return "", err
@@ -24,6 +25,11 @@ func newLog(c Config) (string, error) {
 	defer f.Close()
 	return f.Name(), prune(filepath.Join(c.LogDir, prefix+"*.log"))
 }
+
+// fileName makes a kernel's name fit to be a part of a file's.
+func fileName(name string) string { return odd.ReplaceAllString(name, "_") }
+
+var odd = regexp.MustCompile(`[^\w.+-]`)
 
 // prune removes all but the newest logs that match pattern. Their names sort by age.
 func prune(pattern string) error {

@@ -82,13 +82,17 @@ func (c Config) commandLine() ([]string, error) {
 	return line, nil
 }
 
-// tsc tells the kernel the frequency in kHz of its time stamp counter, and with that how long its loops take that wait by the counter; or not
-// to use the counter where nobody knows its frequency.
+// tsc tells the kernel the frequency in kHz of its time stamp counter, and with that, where its jiffies are known, how long its loops take
+// that wait by the counter; or not to use the counter where nobody knows its frequency.
 func tsc(frequency, hz int) []string {
 	if frequency == 0 {
 		return []string{"notsc"}
 	}
-	return []string{fmt.Sprintf("tsc_early_khz=%d", frequency), fmt.Sprintf("lpj=%d", frequency*1000/hz)}
+	told := []string{fmt.Sprintf("tsc_early_khz=%d", frequency)}
+	if hz > 0 {
+		told = append(told, fmt.Sprintf("lpj=%d", frequency*1000/hz))
+	}
+	return told
 }
 
 // dimensions returns the number of processors and the memory in MiB, if they go together with the number of nodes.

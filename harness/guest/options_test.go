@@ -16,7 +16,7 @@ import (
 // testConfig is the smallest configuration.
 func testConfig(t *testing.T) Config {
 	t.Helper()
-	return Config{Kernel: &kernel.Image{Machine: machine.All()[0], Flavor: kernel.Vanilla}, LogDir: t.TempDir()}
+	return Config{Kernel: &kernel.Image{Machine: machine.All()[0], Flavor: kernel.Vanilla, Name: "vanilla+a b/c"}, LogDir: t.TempDir()}
 }
 
 func TestCheck(t *testing.T) {
@@ -85,8 +85,8 @@ func TestKernelIsToldTheTime(t *testing.T) {
 	}
 	for _, m := range machine.All() {
 		c := testConfig(t)
-		c.Kernel.Machine, c.Kernel.Dir, c.Append = m, t.TempDir(), "mine last"
-		if err := os.WriteFile(filepath.Join(c.Kernel.Dir, ".config"), []byte("CONFIG_HZ=250\n"), 0o644); err != nil {
+		c.Kernel.Machine, c.Kernel.Config, c.Append = m, filepath.Join(t.TempDir(), ".config"), "mine last"
+		if err := os.WriteFile(c.Kernel.Config, []byte("CONFIG_HZ=250\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		real := line(c)
@@ -98,7 +98,7 @@ func TestKernelIsToldTheTime(t *testing.T) {
 			t.Errorf("%s, exact: %q", m.Name, exact)
 		}
 	}
-	if got := fmt.Sprint(tsc(2100000, 250), tsc(0, 250)); got != "[tsc_early_khz=2100000 lpj=8400000] [notsc]" {
+	if got := fmt.Sprint(tsc(2100000, 250), tsc(2100000, 0), tsc(0, 250)); got != "[tsc_early_khz=2100000 lpj=8400000] [tsc_early_khz=2100000] [notsc]" {
 		t.Errorf("got %q", got)
 	}
 }

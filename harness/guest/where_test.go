@@ -16,7 +16,7 @@ func TestPlace(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "System.map"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	functions, err := symbols.Read(&kernel.Image{Dir: dir})
+	functions, err := symbols.Read(&kernel.Image{Symbols: filepath.Join(dir, "System.map")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ package kconfig
 import (
 	"fmt"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -43,23 +43,58 @@ func Set(line string) (name string, ok bool) {
 	return m[1], true
 }
 
-// Verify returns an error that names each symbol which has not the value in config that the fragment asks for: Kconfig
+// Has tells whether a configuration gives a symbol a value.
+func Has(config []byte, name string) bool {
+	_, ok := symbols(config)[name]
+	return ok
+}
+
+// Nonsense returns the number of the first line that is neither empty, nor a comment, nor gives a symbol a value; 0 if there is none.
+func Nonsense(config []byte) int {
+	for n, line := range strings.Split(string(config), "\n") {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "#") && !set.MatchString(line) {
+			return n + 1
+		}
+	}
+	return 0
+}
+
+// Option is a symbol that has not the value that was asked for.
+type Option struct{ Name, Want, Got string }
+
+// String says what is wrong with the symbol.
+func (o Option) String() string { return fmt.Sprintf("%s is %s, not %s", o.Name, o.Got, o.Want) }
+
+// DroppedError has the symbols that a configuration should have had otherwise.
+type DroppedError struct{ Options []Option }
+
+// Error names them.
+func (e *DroppedError) Error() string {
+	var lines []string
+	for _, o := range e.Options {
+		lines = append(lines, o.String())
+	}
+	return "the configuration is not as images/ asks (does a symbol lack what it depends on?):\n" + strings.Join(lines, "\n")
+}
+
+// Verify returns a *DroppedError with each symbol which has not the value in config that the fragment asks for: Kconfig
 // drops silently what depends on something that is off.
 func Verify(fragment, config []byte) error {
 	have := symbols(config)
-	var wrong []string
+	var wrong []Option
 	for name, want := range symbols(fragment) {
 		got, ok := have[name]
 		if !ok {
 			got = "n"
 		}
 		if got != want {
-			wrong = append(wrong, fmt.Sprintf("%s is %s, not %s", name, got, want))
+			wrong = append(wrong, Option{name, want, got})
 		}
 	}
 	if len(wrong) == 0 {
 		return nil
 	}
-	sort.Strings(wrong)
-	return fmt.Errorf("the configuration is not as images/ asks (does a symbol lack what it depends on?):\n%s", strings.Join(wrong, "\n"))
+	slices.SortFunc(wrong, func(a, b Option) int { return strings.Compare(a.Name, b.Name) })
+	return &DroppedError{wrong}
 }

@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"gpc/harness/command"
-	"gpc/harness/kconfig"
 	"gpc/harness/machine"
 	"gpc/harness/progress"
 	"gpc/harness/series"
@@ -32,21 +31,9 @@ const (
 	usualObjects = 1400
 )
 
-// Build returns the kernel of a flavor for a machine, and makes all that it needs first: source, series,
-// configuration, compilation. It returns at once where nothing has changed. Cancelling ctx stops the work; what
-// is half-made is not trusted by the next call.
+// Build is Kernel for a flavor as it is.
 func (l *Lab) Build(ctx context.Context, m *machine.Machine, f Flavor) (*Image, error) {
-	s, err := series.Load(l.SeriesDir())
-	if err != nil {
-		return nil, err
-	}
-	tree := "pristine"
-	if f.Patched() {
-		tree = "patched"
-	} else {
-		s = &series.Series{}
-	}
-	return l.BuildTree(ctx, Tree{Name: tree, Series: s}, m, f)
+	return l.Kernel(ctx, m, Spec{Flavor: f})
 }
 
 // Tree is a kernel tree with edits: a series and, after it, further patches.
@@ -59,7 +46,12 @@ type Tree struct {
 
 // BuildTree is Build for a tree of its own.
 func (l *Lab) BuildTree(ctx context.Context, t Tree, m *machine.Machine, f Flavor) (*Image, error) {
-	b, err := l.plan(ctx, t, m, f, f.fragments(m.Name))
+	return l.build(ctx, t, m, Spec{Flavor: f})
+}
+
+// build makes the kernel of a tree that is configured as s says, unless it is there.
+func (l *Lab) build(ctx context.Context, t Tree, m *machine.Machine, s Spec) (*Image, error) {
+	b, err := l.plan(ctx, t, m, s, s.Flavor.fragments(m.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +65,7 @@ func (l *Lab) BuildTree(ctx context.Context, t Tree, m *machine.Machine, f Flavo
 	defer unlock()
 	if !b.done() {
 		if err := b.make(ctx); err != nil {
-			return nil, fmt.Errorf("building the %s kernel for %s: %w", f, m.Name, err)
+			return nil, fmt.Errorf("building the %s kernel for %s: %w", s.Name(), m.Name, err)
 		}
 	}
 	return b.image()
@@ -84,7 +76,7 @@ type build struct {
 	lab      *Lab
 	tree     Tree
 	machine  *machine.Machine
-	flavor   Flavor
+	spec     Spec
 	source   source
 	fragment []byte
 	compiler string
@@ -92,15 +84,22 @@ type build struct {
 	dir      string
 }
 
-// plan says what is to be built: a flavor of a tree on a machine, configured by the named fragments.
-func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, f Flavor, fragments []string) (*build, error) {
-	if err := f.on(m); err != nil {
+// plan says what is to be built: a tree on a machine, configured by the named fragments and the options of s.
+func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, s Spec, fragments []string) (*build, error) {
+	if err := s.Flavor.on(m); err != nil {
 		return nil, err
 	}
-	b := &build{lab: l, tree: t, machine: m, flavor: f}
-	name := m.Name + "-" + string(f)
+	b := &build{lab: l, tree: t, machine: m, spec: s}
+	name := m.Name + "-" + string(s.Flavor)
 	if t.Name != "pristine" && t.Name != "patched" {
 		name += "-" + t.Name
+	}
+	if len(s.Config) > 0 {
+		files, err := absolute(s.Config)
+		if err != nil {
+			return nil, err
+		}
+		name += "-config-" + identify(files...)
 	}
 	b.dir = filepath.Join(l.home(t.Name), "kernel", name)
 
@@ -108,7 +107,7 @@ func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, f Flavor, fr
 	if b.source, err = findSource(); err != nil {
 		return nil, err
 	}
-	if b.fragment, err = l.fragment(fragments, m.Name); err != nil {
+	if b.fragment, err = l.fragment(fragments, m.Name, s.Config); err != nil {
 		return nil, err
 	}
 	edits, err := t.Series.Hash(t.Extra...)
@@ -165,8 +164,8 @@ func (b *build) image() (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Image{Machine: b.machine, Flavor: b.flavor, Path: b.imagePath(), Dir: b.dir,
-		Source: b.lab.tree(b.tree.Name), Release: version}, nil
+	return &Image{Machine: b.machine, Flavor: b.spec.Flavor, Name: b.spec.Name(), Path: b.imagePath(), Dir: b.dir,
+		Config: filepath.Join(b.dir, ".config"), Symbols: filepath.Join(b.dir, "System.map"), Source: b.lab.tree(b.tree.Name), Release: version}, nil
 }
 
 func (b *build) make(ctx context.Context) error {
@@ -244,7 +243,7 @@ func (b *build) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := kconfig.Verify(b.fragment, text); err != nil {
+	if err := b.verify(text); err != nil {
 		return err
 	}
 	return os.WriteFile(stamp, []byte(key), 0o644)
@@ -260,7 +259,7 @@ func (b *build) compile(ctx context.Context) error {
 			total = n
 		}
 	}
-	step := progress.Start(fmt.Sprintf("build the %s kernel for %s", b.flavor, b.machine.Name), total)
+	step := progress.Start(fmt.Sprintf("build the %s kernel for %s", b.spec.Name(), b.machine.Name), total)
 	count := 0
 	err := b.runMake(ctx, "build", func(line string) {
 		if objectLine.MatchString(line) {

@@ -134,7 +134,7 @@ func (c *check) stepBuilds(ctx context.Context, n int, m *machine.Machine) error
 func (c *check) plan(ctx context.Context, n int, m *machine.Machine) (*build, error) {
 	t := Tree{Name: "check", Series: &series.Series{Dir: c.series.Dir, Steps: c.series.Steps[:n+1]}}
 	fragments := append(Release.fragments(m.Name), "debug-containers")
-	b, err := c.lab.plan(ctx, t, m, Release, fragments)
+	b, err := c.lab.plan(ctx, t, m, Spec{Flavor: Release}, fragments)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func (c *check) codeUnchanged(ctx context.Context) error {
 	for _, m := range machine.All() {
 		var dirs []string
 		for _, t := range []Tree{{Name: "pristine", Series: &series.Series{}}, {Name: unchanged, Series: c.series}} {
-			b, err := c.lab.plan(ctx, t, m, Vanilla, Vanilla.fragments(m.Name))
+			b, err := c.lab.plan(ctx, t, m, Spec{Flavor: Vanilla}, Vanilla.fragments(m.Name))
 			if err != nil {
 				return err
 			}

@@ -3,14 +3,18 @@ package kernel
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+
+	"gpc/harness/kconfig"
 )
 
-// fragment merges config fragments. Those that belong to an architecture alone need not exist.
-func (l *Lab) fragment(names []string, arch string) ([]byte, error) {
+// fragment merges config fragments, and files with options after them. Fragments that belong to an architecture alone need not exist.
+func (l *Lab) fragment(names []string, arch string, files []string) ([]byte, error) {
 	var merged bytes.Buffer
 	for _, name := range names {
 		text, err := os.ReadFile(filepath.Join(l.root, "images", "config", name+".config"))
@@ -22,5 +26,81 @@ func (l *Lab) fragment(names []string, arch string) ([]byte, error) {
 		}
 		merged.Write(text)
 	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if line := kconfig.Nonsense(text); line > 0 {
+			return nil, fmt.Errorf("%s:%d: this gives no option a value: write CONFIG_NAME=y, or # CONFIG_NAME is not set", file, line)
+		}
+		merged.WriteByte('\n') // the file before may lack its last one
+		merged.Write(text)
+	}
 	return merged.Bytes(), nil
+}
+
+// absolute returns the paths of files as seen from the root.
+func absolute(files []string) ([]string, error) {
+	var all []string
+	for _, f := range files {
+		path, err := filepath.Abs(f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, path)
+	}
+	return all, nil
+}
+
+// verify returns an error that names the options which the configuration does not have as they were asked for, and says by whom and, as far
+// as that is known, why.
+func (b *build) verify(config []byte) error {
+	err := kconfig.Verify(b.fragment, config)
+	var dropped *kconfig.DroppedError
+	if !errors.As(err, &dropped) {
+		return err
+	}
+	known, err := b.lab.options(b.tree.Name)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	for _, o := range dropped.Options {
+		line := fmt.Sprintf("%v, as %s asks", o, b.asker(o.Name))
+		if !known[strings.TrimPrefix(o.Name, "CONFIG_")] {
+			line = fmt.Sprintf("%s, of which %s speaks, is no option of this kernel source", o.Name, b.asker(o.Name))
+		}
+		lines = append(lines, line)
+	}
+	return fmt.Errorf("the configuration is not as it was asked for (does an option lack what it depends on?):\n%s", strings.Join(lines, "\n"))
+}
+
+// asker returns which file has given an option its value.
+func (b *build) asker(option string) string {
+	for i := len(b.spec.Config) - 1; i >= 0; i-- {
+		text, err := os.ReadFile(b.spec.Config[i])
+		if err == nil && kconfig.Has(text, option) {
+			return b.spec.Config[i]
+		}
+	}
+	return "images/config"
+}
+
+var configLine = regexp.MustCompile(`(?m)^\s*(?:menu)?config (\w+)`)
+
+// options returns the names of all options that there are in a tree.
+func (l *Lab) options(tree string) (map[string]bool, error) {
+	known := map[string]bool{}
+	err := filepath.WalkDir(l.tree(tree), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), "Kconfig") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range configLine.FindAllSubmatch(text, -1) {
+			known[string(match[1])] = true
+		}
+		return err
+	})
+	return known, err
 }

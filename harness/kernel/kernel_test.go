@@ -262,7 +262,11 @@ func TestFlavors(t *testing.T) {
 // The compiler's cache, and the code, know files by their paths as seen from the build directory.
 func TestStandInLiesAsTheOtherTree(t *testing.T) {
 	l := lab(t)
-	for name, other := range standsFor {
+	for _, name := range []string{mutant, mutant2, unchanged, ofSeries + "01234567"} {
+		other, ok := standsFor(name)
+		if !ok {
+			t.Fatalf("%s stands for nothing", name)
+		}
 		var seen []string
 		for _, n := range []string{name, other} {
 			rel, err := filepath.Rel(filepath.Join(l.home(n), "kernel", "build"), l.tree(n))

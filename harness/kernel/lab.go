@@ -19,25 +19,31 @@ import (
 // Lab is the project's directory with what is built in it.
 type Lab struct{ root string }
 
-// Image is a built kernel.
+// Image is a built kernel. Of one that somebody else has built, what is not known is empty.
 type Image struct {
 	Machine *machine.Machine
 	Flavor  Flavor
+	Name    string // what reports call it
 	Path    string // the bootable file
-	Dir     string // the build directory, with .config, vmlinux and System.map
+	Dir     string // the build directory
+	Config  string // its configuration
+	Symbols string // its System.map
 	Source  string // the tree it was built from
 	Release string // the kernel's version, as 6.12.117
 }
 
-// HZ returns how many jiffies a second has in the kernel.
+// HZ returns how many jiffies a second has in the kernel, 0 if its configuration is not known.
 func (i *Image) HZ() (int, error) {
-	config, err := os.ReadFile(filepath.Join(i.Dir, ".config"))
+	if i.Config == "" {
+		return 0, nil
+	}
+	config, err := os.ReadFile(i.Config)
 	if err != nil {
 		return 0, err
 	}
 	hz, err := strconv.Atoi(kconfig.Value(config, "CONFIG_HZ"))
 	if err != nil {
-		return 0, fmt.Errorf("CONFIG_HZ in %s: %w", filepath.Join(i.Dir, ".config"), err)
+		return 0, fmt.Errorf("CONFIG_HZ in %s: %w", i.Config, err)
 	}
 	return hz, nil
 }
@@ -95,10 +101,22 @@ const (
 	unchanged = "unchanged" // the pristine tree, with the series and containers configured off
 )
 
-var standsFor = map[string]string{mutant: "patched", mutant2: "patched", unchanged: "pristine"}
+// ofSeries begins the names of trees that stand in for the patched one with another series than ours.
+const ofSeries = "series-"
+
+// standsFor returns the tree that another one stands in for.
+func standsFor(name string) (other string, ok bool) {
+	switch {
+	case name == mutant, name == mutant2, strings.HasPrefix(name, ofSeries):
+		return "patched", true
+	case name == unchanged:
+		return "pristine", true
+	}
+	return "", false
+}
 
 func (l *Lab) tree(name string) string {
-	if other, ok := standsFor[name]; ok {
+	if other, ok := standsFor(name); ok {
 		return filepath.Join(l.home(name), "src", other)
 	}
 	return filepath.Join(l.home(name), "src", name)
@@ -106,7 +124,7 @@ func (l *Lab) tree(name string) string {
 
 // home is where the tree called name has its src/ and kernel/.
 func (l *Lab) home(name string) string {
-	if _, ok := standsFor[name]; ok {
+	if _, ok := standsFor(name); ok {
 		return filepath.Join(l.BuildDir(), name)
 	}
 	return l.BuildDir()

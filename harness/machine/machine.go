@@ -7,6 +7,7 @@ package machine
 
 import (
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -24,6 +25,9 @@ type Machine struct {
 	Target string
 	// Image is the bootable file, relative to the kernel's build directory.
 	Image string
+	// Recognize returns the version of the kernel in a file of the kind of Image, or an error that says why this machine cannot boot it:
+	// errOther for what is a kernel of another kind, or none.
+	Recognize func(file io.ReaderAt) (release string, err error)
 	// TickAccounting tells that the kernel counts ticks to learn whose CPU time it was, unless it is configured otherwise.
 	TickAccounting bool
 	// Debian lists the Debian packages that this machine needs beyond the common ones: emulator and compiler.
@@ -43,8 +47,8 @@ type Machine struct {
 	// ParallelSince is the first version of QEMU (major, minor) whose emulation may run each processor in a thread of
 	// its own; zero for any.
 	ParallelSince [2]int
-	// Console is the kernel's name of the serial console (console=).
-	Console string
+	// Console is the kernel's name of the serial console (console=), and ConsoleOption the option by which a kernel has it.
+	Console, ConsoleOption string
 	// Memory is the default size of the guest's memory, in QEMU's notation.
 	Memory string
 }

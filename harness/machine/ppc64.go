@@ -1,5 +1,11 @@
 package machine
 
+import (
+	"debug/elf"
+	"errors"
+	"io"
+)
+
 // ppc64 is big-endian, as the machine that panicked in January 2007 was.
 var ppc64 = Machine{
 	Name:         "ppc64",
@@ -20,4 +26,19 @@ var ppc64 = Machine{
 	RealTime: []string{"-prom-env", "auto-boot?=false"},
 	Console:  "hvc0",
 	Memory:   "1G",
+
+	ConsoleOption: "CONFIG_HVC_CONSOLE",
+	Recognize:     recognizePPC64,
+}
+
+// recognizePPC64 recognizes a linked kernel.
+func recognizePPC64(file io.ReaderAt) (string, error) {
+	f, err := elf.NewFile(file)
+	if err != nil || f.Machine != elf.EM_PPC64 || f.Type == elf.ET_REL {
+		return "", errOther
+	}
+	if f.ByteOrder.String() != "BigEndian" {
+		return "", errors.New("it is a little-endian kernel, and the programs of the guests are big-endian")
+	}
+	return banner(f)
 }

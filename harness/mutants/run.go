@@ -115,7 +115,7 @@ func (c candidate) test(ctx context.Context, lab *kernel.Lab) Result {
 func (r *Result) test(ctx context.Context, lab *kernel.Lab, image *kernel.Image) error {
 	ended := outcomes{}
 	var output strings.Builder
-	end, err := regress.RunImage(ctx, lab, image, r.Mutant.Pattern(), Limit, func(e regress.Event) {
+	end, err := regress.Run(ctx, lab, image, r.Mutant.Pattern(), Limit, func(e regress.Event) {
 		ended.record(e)
 		output.WriteString(e.Output)
 	})

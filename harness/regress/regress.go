@@ -57,6 +57,8 @@ type Ending struct {
 	Died error
 	// NotRun are the tests that had not begun by then.
 	NotRun []string
+	// Took is how long the guest lived.
+	Took time.Duration
 }
 
 // Trouble returns what was wrong with the kernel, or with the host, beyond tests that failed: why the guest died, or what its kernel
@@ -68,31 +70,34 @@ func (e Ending) Trouble() error {
 	return e.Complaint()
 }
 
-// Run boots a guest of the target's kernel, after building whatever has changed, and runs the tests that pattern (go test -run) matches.
-// It calls sink with each event as it comes. Every test that was to run has an end among the events: one that the guest's death
+// Run boots a guest with a kernel, and runs the tests that pattern (go test -run) matches, of those for the kernel's flavor. The guest may live
+// for limit. It calls sink with each event as it comes. Every test that was to run has an end among the events: one that the guest's death
 // interrupted or prevented has failed. A last test, Health, stands for the kernel and the run as a whole.
 //
 // An error means that the tests could not be started; how the guest ended is told by events, and by what Run returns.
-func Run(ctx context.Context, lab *kernel.Lab, target Target, pattern string, sink func(Event)) (Ending, error) {
-	names, err := chosen(lab, target, pattern)
-	if err != nil {
-		return Ending{}, err
-	}
-	image, err := lab.Build(ctx, target.Machine, target.Flavor)
-	if err != nil {
-		return Ending{}, err
-	}
-	return run(ctx, lab, image, names, pattern, Limit, sink)
-}
-
-// RunImage is Run for a kernel that has been built already, in a guest that may live for limit.
-func RunImage(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
+func Run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
 	names, err := chosen(lab, Target{image.Machine, image.Flavor}, pattern)
 	if err != nil {
 		return Ending{}, err
 	}
-	return run(ctx, lab, image, names, pattern, limit, sink)
+	config, err := prepare(ctx, lab, image)
+	if err != nil {
+		return Ending{}, err
+	}
+	config.Timeout = limit
+	o := newObserver(name(image), names, sink)
+	began := time.Now()
+	result, err := boot(ctx, config, pattern, o)
+	took := time.Since(began)
+	if ctx.Err() != nil {
+		return Ending{}, ctx.Err()
+	}
+	o.finish(result, err)
+	return Ending{Result: result, Died: err, NotRun: o.waiting, Took: took}, nil
 }
+
+// name is what events and reports call the tests of a kernel, for example "x86_64/debug".
+func name(image *kernel.Image) string { return image.Machine.Name + "/" + image.Name }
 
 // chosen returns the names of the target's tests that pattern matches, at least one.
 func chosen(lab *kernel.Lab, target Target, pattern string) ([]string, error) {
@@ -101,22 +106,6 @@ func chosen(lab *kernel.Lab, target Target, pattern string) ([]string, error) {
 		err = fmt.Errorf("no in-guest test of flavor %s matches %q: see %s for their names", target.Flavor, pattern, suiteDir)
 	}
 	return names, err
-}
-
-// run puts a kernel to the tests called names, which are those that pattern matches.
-func run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, names []string, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
-	config, err := prepare(ctx, lab, image)
-	if err != nil {
-		return Ending{}, err
-	}
-	config.Timeout = limit
-	o := newObserver(Target{image.Machine, image.Flavor}.String(), names, sink)
-	result, err := boot(ctx, config, pattern, o)
-	if ctx.Err() != nil {
-		return Ending{}, ctx.Err()
-	}
-	o.finish(result, err)
-	return Ending{Result: result, Died: err, NotRun: o.waiting}, nil
 }
 
 // prepare builds initramfs and tests, and describes the guest.

@@ -44,7 +44,10 @@ func runTarget(t *testing.T, lab *kernel.Lab, target Target) {
 	defer cancel()
 	failed := make(chan error, 1)
 	go func() {
-		_, err := Run(ctx, lab, target, target.Pattern(), func(e Event) { events <- e })
+		image, err := lab.Build(ctx, target.Machine, target.Flavor)
+		if err == nil {
+			_, err = Run(ctx, lab, image, target.Pattern(), Limit, func(e Event) { events <- e })
+		}
 		failed <- err
 		close(events)
 	}()

@@ -5,7 +5,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +19,12 @@ type Table struct {
 	end       uint64 // of the main code; what lies behind it is needed only at boot
 }
 
-// Read reads the functions of a kernel.
+// Read reads the functions of a kernel. One whose symbols are not known is an error.
 func Read(image *kernel.Image) (Table, error) {
-	f, err := os.Open(filepath.Join(image.Dir, "System.map"))
+	if image.Symbols == "" {
+		return Table{}, fmt.Errorf("no System.map lies beside the kernel %s, so its functions have no names", image.Path)
+	}
+	f, err := os.Open(image.Symbols)
 	if err != nil {
 		return Table{}, err
 	}

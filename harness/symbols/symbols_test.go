@@ -15,7 +15,7 @@ func TestTable(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "System.map"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	table, err := Read(&kernel.Image{Dir: dir})
+	table, err := Read(&kernel.Image{Symbols: filepath.Join(dir, "System.map")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -16,7 +18,8 @@ import (
 
 // benchFlags are what a user may say to gpclab bench.
 type benchFlags struct {
-	arch, scenario, json, svg, compare string
+	kernelFlags
+	against, arch, scenario, json, svg, compare string
 }
 
 func newBenchCommand() *cobra.Command {
@@ -31,17 +34,25 @@ The emulator counts instructions, so the figures depend neither on the host nor 
 measured twice, and once more where a digit differs; if no two runs are the same the exit status is 125, as nothing is known then.
 Fork storms on several processors follow, by the clock: those are ratios, and no test.
 
+With --kernel two kernels of any origin are measured side by side: that one and the one that --against names, each an image,
+the build directory of one, or a flavor. What hierarchies a kernel can mount is read from its configuration, where that lies
+beside it.
+
 With --compare the result is held against an earlier one, which --json has written. If both are of the same Linux,
 compiler, emulator and workload, a scenario that has become dearer by more than 30 instructions, 0.1 %, or half its
 spread, whichever is most, makes the exit status 1. Another --scenario is another workload: what was measured before has left its traces in
 the kernel.`,
 		Example: `  gpclab bench --arch x86_64 --scenario '^(fork|thread)@'
   gpclab bench --scenario storm
-  gpclab bench --json result.json --svg result.svg`,
+  gpclab bench --json result.json --svg result.svg
+  gpclab bench --arch x86_64 --kernel ~/linux/new --against ~/linux/old`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runBench(cmd.Context(), cmd.OutOrStdout(), flags) },
 	}
 	cmd.Flags().StringVar(&flags.arch, "arch", "", "measure only this architecture: "+strings.Join(machine.Names(), " or "))
+	cmd.Flags().StringVar(&flags.kernel, "kernel", "", "measure the kernel `IMAGE`, that in the build directory IMAGE, or the flavor of that name")
+	cmd.Flags().StringVar(&flags.against, "against", "", "measure it against the kernel `IMAGE`, given in the same way (default vanilla)")
+	flags.add(cmd.Flags())
 	cmd.Flags().StringVar(&flags.scenario, "scenario", "", "measure only scenarios whose names match `REGEXP`, such as 'fork@trio'")
 	cmd.Flags().StringVar(&flags.json, "json", "", "write the raw results to `FILE`")
 	cmd.Flags().StringVar(&flags.svg, "svg", "", "draw a chart of what is above vanilla to `FILE`")
@@ -65,11 +76,11 @@ func runBench(ctx context.Context, out io.Writer, flags benchFlags) error {
 	report := new(bench.Report)
 	var drifts []bench.Drift
 	for _, m := range machines {
-		result, differs, err := bench.Measure(ctx, lab, m, match)
+		result, differs, err := bench.Measure(ctx, lab, m, flags.contest(), match)
 		if err != nil {
 			return err
 		}
-		storms, err := bench.MeasureStorms(ctx, lab, m, match)
+		storms, err := bench.MeasureStorms(ctx, lab, m, flags.contest(), match)
 		if err != nil {
 			return err
 		}
@@ -100,8 +111,39 @@ func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, error) {
 	if !bench.Matches(match) {
 		return nil, nil, fmt.Errorf("--scenario: no scenario matches %q; docs/performance.md lists them", f.scenario)
 	}
+	if f.kernel != "" && f.compare != "" {
+		return nil, nil, errors.New("--compare is for the series: of two kernels, --json keeps what was measured")
+	}
+	if f.kernel == "" && f.against != "" {
+		return nil, nil, errors.New("--against needs --kernel: what shall be measured against it?")
+	}
+	if f.kernel != "" && f.kernel == f.against {
+		return nil, nil, fmt.Errorf("%s cannot be measured against itself", f.kernel)
+	}
+	for _, c := range f.contest() {
+		if c.Spec.Given != "" && (f.series != "" || len(f.config) > 0) {
+			return nil, nil, fmt.Errorf("%s is taken as it is: --series and --config are for kernels that are built", c.Spec.Given)
+		}
+	}
 	machines, err := chosenMachines(f.arch)
 	return match, machines, err
+}
+
+// contest returns the kernels that are measured together.
+func (f benchFlags) contest() bench.Contest {
+	if f.kernel == "" {
+		return bench.Usual(f.spec(""))
+	}
+	return bench.Pair(f.named(f.kernel), f.named(cmp.Or(f.against, string(kernel.Vanilla))))
+}
+
+// named says which kernel a user means by a name: a flavor, or a path.
+func (f benchFlags) named(name string) bench.Contestant {
+	if flavor, err := kernel.ParseFlavor(name); err == nil {
+		f.kernel = ""
+		return bench.Contestant{Name: name, Spec: f.spec(flavor)}
+	}
+	return bench.Contestant{Name: name, Spec: kernel.Spec{Given: name}}
 }
 
 // before returns the result to compare with, nil without.

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"gpc/harness/bench"
-	"gpc/harness/kernel"
 )
 
 func TestBenchRefusesWrongFlags(t *testing.T) {
@@ -16,6 +15,10 @@ func TestBenchRefusesWrongFlags(t *testing.T) {
 	}{
 		{benchFlags{arch: "sparc"}, "choose one of"},
 		{benchFlags{scenario: "("}, "--scenario"},
+		{benchFlags{against: "release"}, "--against needs --kernel"},
+		{benchFlags{kernelFlags: kernelFlags{kernel: "/x", series: "y"}}, "/x is taken as it is"},
+		{benchFlags{kernelFlags: kernelFlags{kernel: "release"}, against: "release"}, "against itself"},
+		{benchFlags{kernelFlags: kernelFlags{kernel: "release"}, compare: "x"}, "--compare is for the series"},
 		{benchFlags{scenario: "nonesuch"}, "no scenario matches"},
 	} {
 		err := runBench(t.Context(), t.Output(), tt.flags)
@@ -37,7 +40,7 @@ func TestSameDigits(t *testing.T) {
 	if err := sameDigits(nil); err != nil {
 		t.Errorf("%v where nothing differs", err)
 	}
-	err := sameDigits([]bench.Drift{{Label: "fork@unmounted", Flavor: kernel.Release, First: 1000, Second: 1002.5}})
+	err := sameDigits([]bench.Drift{{Label: "fork@unmounted", Kernel: "release", First: 1000, Second: 1002.5}})
 	if statusOf(err) != statusNotTested ||
 		!strings.Contains(err.Error(), "fork@unmounted in release: 1000.00 in one run, 1002.50 in the other (+2.50)") {
 		t.Errorf("got %v", err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"gpc/harness/guest"
@@ -20,6 +21,7 @@ import (
 
 // bootFlags are the flags of `gpclab boot`.
 type bootFlags struct {
+	kernelFlags
 	arch, flavor string
 	smp, numa    int
 	mem          string
@@ -44,22 +46,30 @@ Where the kernel panicked, hung, was not done after --timeout, or complained abo
 		Example: `  gpclab boot --arch x86_64
   gpclab boot --arch ppc64 -- cat /proc/self/container
   echo 'cat /proc/containers' | gpclab boot --arch ppc64 --numa 2
-  gpclab boot --arch x86_64 --files ./mytools --timeout 1m -- mytool`,
+  gpclab boot --arch x86_64 --files ./mytools --timeout 1m -- mytool
+  gpclab boot --arch x86_64 --kernel ~/linux/build -- uname -r
+  gpclab boot --arch x86_64 --flavor vanilla --series ~/myseries --config lockdep.config`,
 		Args: commandAfterDash,
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			return boot(cmd.Context(), flags, argv)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&flags.arch, "arch", machine.All()[0].Name, "the machine: "+strings.Join(machine.Names(), " or "))
-	f.StringVar(&flags.flavor, "flavor", string(kernel.Flavors()[0]), "the kernel: "+flavorNames())
-	f.IntVar(&flags.smp, "smp", 4, "number of processors")
-	f.StringVar(&flags.mem, "mem", "", "memory, such as 512M or 2G (default as the machine likes it)")
-	f.IntVar(&flags.numa, "numa", 1, "number of NUMA nodes that processors and memory are split over")
-	f.StringVar(&flags.append, "append", "", "more arguments for the kernel's command line")
-	f.StringArrayVar(&flags.files, "files", nil, "lay the content of `DIR` over the guest's root (may be repeated)")
-	f.DurationVar(&flags.timeout, "timeout", 0, "end a guest that is not done after this time, such as 90s (default: never)")
+	flags.add(cmd.Flags())
 	return cmd
+}
+
+// add adds the flags to those of a command.
+func (b *bootFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&b.arch, "arch", machine.All()[0].Name, "the machine: "+strings.Join(machine.Names(), " or "))
+	f.StringVar(&b.flavor, "flavor", string(kernel.Flavors()[0]), "the kernel: "+flavorNames())
+	b.addGiven(f)
+	b.kernelFlags.add(f)
+	f.IntVar(&b.smp, "smp", 4, "number of processors")
+	f.StringVar(&b.mem, "mem", "", "memory, such as 512M or 2G (default as the machine likes it)")
+	f.IntVar(&b.numa, "numa", 1, "number of NUMA nodes that processors and memory are split over")
+	f.StringVar(&b.append, "append", "", "more arguments for the kernel's command line")
+	f.StringArrayVar(&b.files, "files", nil, "lay the content of `DIR` over the guest's root (may be repeated)")
+	f.DurationVar(&b.timeout, "timeout", 0, "end a guest that is not done after this time, such as 90s (default: never)")
 }
 
 // flavorNames lists the flavors for a help text.
@@ -88,7 +98,7 @@ func boot(ctx context.Context, flags bootFlags, argv []string) error {
 	if err := config.CheckFiles(); err != nil {
 		return err
 	}
-	if err := prepare(ctx, &config, flavor); err != nil {
+	if err := prepare(ctx, &config, flags.spec(flavor)); err != nil {
 		return err
 	}
 	result, err := start(ctx, config, argv)
@@ -108,6 +118,9 @@ func (f bootFlags) config() (guest.Config, kernel.Flavor, error) {
 	if err != nil {
 		return guest.Config{}, "", err
 	}
+	if err := f.check(); err != nil {
+		return guest.Config{}, "", err
+	}
 	if f.smp < 1 {
 		return guest.Config{}, "", fmt.Errorf("--smp %d: a machine needs at least 1 processor", f.smp)
 	}
@@ -120,13 +133,13 @@ func (f bootFlags) config() (guest.Config, kernel.Flavor, error) {
 }
 
 // prepare builds the kernel and the initramfs for config.
-func prepare(ctx context.Context, config *guest.Config, flavor kernel.Flavor) error {
+func prepare(ctx context.Context, config *guest.Config, spec kernel.Spec) error {
 	lab, err := kernel.OpenLab()
 	if err != nil {
 		return err
 	}
 	m := config.Kernel.Machine
-	if config.Kernel, err = lab.Build(ctx, m, flavor); err != nil {
+	if config.Kernel, err = lab.Kernel(ctx, m, spec); err != nil {
 		return err
 	}
 	config.LogDir = filepath.Join(lab.BuildDir(), "log")
@@ -138,7 +151,7 @@ func prepare(ctx context.Context, config *guest.Config, flavor kernel.Flavor) er
 func start(ctx context.Context, config guest.Config, argv []string) (guest.Result, error) {
 	terminal := term.IsTerminal(int(os.Stdin.Fd()))
 	if terminal && len(argv) == 0 {
-		fmt.Fprintf(os.Stderr, "Linux %s (%s) on %s with %d processors. %s.\n", config.Kernel.Release, config.Kernel.Flavor,
+		fmt.Fprintf(os.Stderr, "Linux %s (%s) on %s with %d processors. %s.\n", config.Kernel.Release, config.Kernel.Name,
 			config.Kernel.Machine.Name, config.SMP, guest.EscapeHelp)
 		return guest.Interactive(ctx, config)
 	}

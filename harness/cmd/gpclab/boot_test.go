@@ -62,6 +62,8 @@ func TestBootRefusesWrongFlags(t *testing.T) {
 		{"--numa 5 --smp 4", "as many processors"},
 		{"--numa 3 --mem 512M", "evenly"},
 		{"--timeout -1s", "timeout"},
+		{"--kernel x --series y", "takes a kernel as it is"},
+		{"--kernel x --config y", "takes a kernel as it is"},
 		{"--nonsense", "nonsense"},
 		{"ls", "put -- before"},
 	} {

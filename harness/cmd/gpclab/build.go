@@ -12,6 +12,7 @@ import (
 
 func newBuildCommand() *cobra.Command {
 	var archs, flavors []string
+	var kernels kernelFlags
 	cmd := &cobra.Command{
 		Use:   "build [flags]",
 		Short: "Build kernels and initramfs without booting anything",
@@ -20,15 +21,16 @@ Nothing is done for what is up to date.`,
 		Example: "  gpclab build --arch ppc64 --flavor debug",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return buildAll(cmd.Context(), archs, flavors)
+			return buildAll(cmd.Context(), archs, flavors, kernels)
 		},
 	}
 	cmd.Flags().StringSliceVar(&archs, "arch", machine.Names(), "machines to build for")
 	cmd.Flags().StringSliceVar(&flavors, "flavor", nil, "kernels to build, by default those with the series: "+flavorNames())
+	kernels.add(cmd.Flags())
 	return cmd
 }
 
-func buildAll(ctx context.Context, archs, flavors []string) error {
+func buildAll(ctx context.Context, archs, flavors []string, kernels kernelFlags) error {
 	lab, err := kernel.OpenLab()
 	if err != nil {
 		return err
@@ -43,7 +45,7 @@ func buildAll(ctx context.Context, archs, flavors []string) error {
 			return exitError{status: statusUsage, err: err}
 		}
 		for _, f := range chosen {
-			if _, err := lab.Build(ctx, m, f); err != nil {
+			if _, err := lab.Kernel(ctx, m, kernels.spec(f)); err != nil {
 				return err
 			}
 		}

@@ -66,21 +66,19 @@ func TestGravestGuest(t *testing.T) {
 		{[]error{nil, lost}, statusNotTested},
 		{[]error{lost, failed}, statusFailed},
 	} {
-		p := &testPrinter{out: t.Output()}
+		v := new(testVerdict)
 		for _, trouble := range tt.guests {
-			p.begin(suite{tests: 1})
-			p.see(regress.Event{Action: "run", Test: "TestX"})
 			action := "pass"
 			if trouble != nil {
 				action = "fail"
 			}
-			p.see(regress.Event{Action: action, Test: "TestX"})
+			v.see(regress.Event{Action: action, Test: "TestX"})
 			if errors.Is(trouble, failed) {
 				trouble = nil
 			}
-			p.end(trouble)
+			v.end("x86_64/release", trouble)
 		}
-		if got := statusOf(p.summary()); got != tt.want {
+		if got := statusOf(v.err()); got != tt.want {
 			t.Errorf("%v: exit status %d, want %d", tt.guests, got, tt.want)
 		}
 	}
@@ -129,6 +127,13 @@ func TestNotTested(t *testing.T) {
 		{"build fails for tests", "", "linux", "build --arch x86_64 --flavor vanilla", "this compiler is too old"},
 		{"no files", "", "linux", "boot --files /nonexistent -- true", "/nonexistent"},
 		{"file for a directory", "", "linux", "boot --files /etc/passwd -- true", "not a directory"},
+		{"no kernel", "", "linux", "boot --kernel /nonexistent -- true", "/nonexistent"},
+		{"what is no kernel", "", "linux", "boot --kernel /etc/passwd -- true", "cannot be booted"},
+		{"directory without a kernel", "", "linux", "boot --arch ppc64 --kernel /etc -- true", "has no vmlinux"},
+		{"directory without a series", "", "linux", "boot --series /etc -- true", "/etc has no series"},
+		{"no options", "", "linux", "build --arch x86_64 --flavor vanilla --config /nonexistent", "/nonexistent"},
+		{"what is no options", "", "linux", "boot --config /etc/passwd -- true", "/etc/passwd:1: this gives no option a value"},
+		{"no kernel to measure", "", "linux", "bench --arch x86_64 --kernel /nonexistent --against /etc/passwd", "/etc/passwd cannot be booted"},
 		{"no tests", "", "linux", "test --run TestNoSuch", "userspace/guesttest"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +18,9 @@ import (
 
 // testFlags are what a user may say to gpclab test.
 type testFlags struct {
-	arch, flavor, run, junit string
+	kernelFlags
+	arch, flavor, run, junit, html string
+	tap                            bool
 }
 
 func newTestCommand() *cobra.Command {
@@ -38,24 +37,26 @@ the test that ran and all that had not run.
 The exit status tells the worst of what happened in all guests: that a kernel panicked, was not done in time, or complained, or else
 that a test failed ('gpclab --help' has the numbers).`,
 		Example: `  gpclab test --arch x86_64 --flavor debug --run TestMount
-  gpclab test --junit report.xml`,
+  gpclab test --junit report.xml --html report.html
+  gpclab test --arch x86_64 --kernel ~/linux/build`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runTests(cmd.Context(), cmd.OutOrStdout(), flags) },
 	}
 	cmd.Flags().StringVar(&flags.arch, "arch", "", "test only this architecture: "+strings.Join(machine.Names(), " or "))
 	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release, debug or vtime")
+	flags.addGiven(cmd.Flags())
+	flags.add(cmd.Flags())
 	cmd.Flags().StringVar(&flags.run, "run", "", "run only tests whose names match `REGEXP`, as go test -run does")
 	cmd.Flags().StringVar(&flags.junit, "junit", "", "write a JUnit XML report to `FILE`")
+	cmd.Flags().StringVar(&flags.html, "html", "", "write a page for people to `FILE`: kernels, tests, times, and what those that failed said")
+	cmd.Flags().BoolVar(&flags.tap, "tap", false, "print the kernel's Test Anything Protocol (KTAP) in place of text for people")
 	return cmd
 }
 
 func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
-	targets, err := chosenTargets(flags.arch, flags.flavor)
+	targets, err := flags.targets()
 	if err != nil {
 		return exitError{status: statusUsage, err: err}
-	}
-	if _, err := regexp.Compile(flags.run); err != nil {
-		return exitError{status: statusUsage, err: fmt.Errorf("--run: %w", err)}
 	}
 	lab, err := kernel.OpenLab()
 	if err != nil {
@@ -65,27 +66,46 @@ func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
 	if err != nil {
 		return err
 	}
-	report, err := openReport(flags.junit)
+	reports, err := openReports(flags)
 	if err != nil {
 		return err
 	}
-	defer report.discard()
-	printer := &testPrinter{out: out}
+	defer reports.discard()
+	verdict := new(testVerdict)
+	view := flags.view(out)
+	view.begin(len(suites))
 	for _, s := range suites {
-		printer.begin(s)
-		ending, err := regress.Run(ctx, lab, s.target, s.pattern, func(e regress.Event) {
-			printer.see(e)
-			report.Record(e)
+		image, err := lab.Kernel(ctx, s.target.Machine, flags.spec(s.target.Flavor))
+		if err != nil {
+			return err
+		}
+		name := image.Machine.Name + "/" + image.Name
+		view.beginGuest(name, s.tests)
+		ending, err := regress.Run(ctx, lab, image, s.pattern, regress.Limit, func(e regress.Event) {
+			verdict.see(e)
+			view.see(e)
+			reports.Record(e)
 		})
 		if err != nil {
 			return err
 		}
-		printer.end(ending.Trouble())
+		view.endGuest(ending.Took)
+		verdict.end(name, ending.Trouble())
+		reports.End(image, ending)
 	}
-	if err := report.write(); err != nil {
+	if err := reports.write(); err != nil {
 		return err
 	}
-	return printer.summary()
+	view.end(verdict)
+	return verdict.err()
+}
+
+// view returns what shows the tests in the way that was asked for.
+func (f testFlags) view(out io.Writer) testView {
+	if f.tap {
+		return &tapView{out: out}
+	}
+	return &plainView{out: out}
 }
 
 // suite is a kernel, the tests that it is put to, and how many they are.
@@ -117,6 +137,26 @@ func chosenSuites(lab *kernel.Lab, targets []regress.Target, flags testFlags) ([
 	return suites, nil
 }
 
+// targets returns what the flags choose. A kernel that is there is of one architecture, and tested as release unless --flavor says otherwise.
+func (f testFlags) targets() ([]regress.Target, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	if _, err := regexp.Compile(f.run); err != nil {
+		return nil, fmt.Errorf("--run: %w", err)
+	}
+	if f.kernel == "" {
+		return chosenTargets(f.arch, f.flavor)
+	}
+	if f.arch == "" {
+		return nil, errors.New("--kernel needs --arch, which says what machine it is for")
+	}
+	if f.flavor == "" {
+		f.flavor = string(kernel.Release)
+	}
+	return chosenTargets(f.arch, f.flavor)
+}
+
 // chosenTargets returns the targets of an architecture and a flavor, empty for all.
 func chosenTargets(arch, flavor string) ([]regress.Target, error) {
 	if arch != "" {
@@ -145,121 +185,4 @@ func targetFlavors(arch string) []kernel.Flavor {
 		}
 	}
 	return flavors
-}
-
-// testPrinter shows how far the tests are, and the output of those that failed.
-type testPrinter struct {
-	out            io.Writer
-	target         regress.Target
-	done, total    int
-	started        time.Time
-	output         []string // of the current test
-	passed, failed int
-	failedBefore   int      // in the guests before this one
-	verdicts       []int    // the exit statuses that each guest alone would give
-	troubles       []string // what was wrong with guests
-}
-
-func (p *testPrinter) begin(s suite) {
-	p.target, p.done, p.total, p.failedBefore = s.target, 0, s.tests, p.failed
-}
-
-// end notes what a guest says: trouble that there was with it, or else its tests.
-func (p *testPrinter) end(trouble error) {
-	status := statusOf(trouble)
-	if status == 0 && p.failed > p.failedBefore {
-		status = statusFailed
-	}
-	p.verdicts = append(p.verdicts, status)
-	if trouble != nil {
-		what, _, _ := strings.Cut(trouble.Error(), "\n")
-		p.troubles = append(p.troubles, fmt.Sprintf("%s: %s", p.target, what))
-	}
-}
-
-func (p *testPrinter) see(e regress.Event) {
-	switch {
-	case e.Action == "output":
-		p.output = append(p.output, e.Output)
-	case e.Action == "run" && e.TopLevel():
-		p.started, p.output = time.Now(), nil
-	case e.Ends() && e.TopLevel():
-		p.finished(e)
-	}
-}
-
-// finished prints a line for a test, after its output if it has failed.
-func (p *testPrinter) finished(e regress.Event) {
-	p.done++
-	result := "ok  "
-	if e.Action == "fail" {
-		p.failed++
-		result = "FAIL"
-		fmt.Fprint(p.out, strings.Join(p.output, ""))
-	} else {
-		p.passed++
-	}
-	fmt.Fprintf(p.out, "%s  %s [%d/%d] %s (%.1fs)\n", result, p.target, p.done, p.total, e.Test, time.Since(p.started).Seconds())
-}
-
-// gravity has the exit statuses of guests, the one first that says most about a kernel: one that could not be tested says nothing of the others.
-var gravity = []int{statusPanicked, statusNotDone, statusComplained, statusFailed, statusNotTested}
-
-// summary prints how many tests there were, and returns an error if one has failed, with the gravest of the guests' statuses.
-func (p *testPrinter) summary() error {
-	fmt.Fprintf(p.out, "%d passed, %d failed\n", p.passed, p.failed)
-	for _, status := range gravity {
-		if slices.Contains(p.verdicts, status) {
-			said := append([]string{fmt.Sprintf("%d tests failed", p.failed)}, p.troubles...)
-			return exitError{status: status, err: errors.New(strings.Join(said, "\n"))}
-		}
-	}
-	return nil
-}
-
-// testReport is a JUnit report that appears under its name only when it is complete.
-type testReport struct {
-	regress.Recorder
-	path string
-	file *os.File // nil where none was asked for
-}
-
-// openReport prepares a report, so that a path that cannot be written is found before the tests; an empty path is for none.
-func openReport(path string) (*testReport, error) {
-	if path == "" {
-		return &testReport{}, nil
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return nil, fmt.Errorf("the report cannot be written: %w", err)
-	}
-	return &testReport{path: path, file: file}, nil
-}
-
-func (r *testReport) write() error {
-	if r.file == nil {
-		return nil
-	}
-	if err := r.WriteJUnit(r.file); err != nil {
-		return err
-	}
-	if err := r.file.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := r.file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(r.file.Name(), r.path); err != nil {
-		return err
-	}
-	r.file = nil
-	return nil
-}
-
-// discard removes a report that was not written.
-func (r *testReport) discard() {
-	if r.file != nil {
-		r.file.Close()
-		os.Remove(r.file.Name())
-	}
 }

@@ -1,0 +1,83 @@
+package kernel
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gpc/harness/machine"
+	"gpc/harness/series"
+)
+
+// Spec says which kernel is wanted: one to be built, as a flavor says, perhaps of another series and with more options; or one that
+// somebody has built.
+type Spec struct {
+	// Flavor is how the kernel is configured and whether it has the laboratory's series. Of a given kernel it only says what is to be
+	// expected.
+	Flavor Flavor
+	// Series is the directory of a series to be applied in place of the laboratory's, by any flavor; empty for none.
+	Series string
+	// Config are files with options that are merged after the flavor's, a later one over an earlier.
+	Config []string
+	// Given is a kernel that is there: an image, or the build directory that has it. It is taken as it is, whatever else is said.
+	Given string
+}
+
+// Name is what reports call the kernel: the flavor, and what it has beside it.
+func (s Spec) Name() string {
+	if s.Given != "" {
+		return s.Given
+	}
+	name := string(s.Flavor)
+	if s.Series != "" {
+		name += "+" + filepath.Base(s.Series)
+	}
+	for _, path := range s.Config {
+		name += "+" + strings.TrimSuffix(filepath.Base(path), ".config")
+	}
+	return name
+}
+
+// Kernel returns the kernel that s describes, and makes all that it needs first, each only where something changed. Cancelling ctx stops
+// the work; what is half-made is not trusted by the next call.
+func (l *Lab) Kernel(ctx context.Context, m *machine.Machine, s Spec) (*Image, error) {
+	if s.Given != "" {
+		return given(m, s)
+	}
+	t, err := l.treeOf(s)
+	if err != nil {
+		return nil, err
+	}
+	return l.build(ctx, t, m, s)
+}
+
+// treeOf returns the tree that a kernel is built from. A directory with a series has a tree of its own, so that it is built anew as little
+// as ours is.
+func (l *Lab) treeOf(s Spec) (Tree, error) {
+	t := Tree{Name: "patched"}
+	dir := l.SeriesDir()
+	switch {
+	case s.Series != "":
+		var err error
+		if dir, err = filepath.Abs(s.Series); err != nil {
+			return t, err
+		}
+		if _, err := os.Stat(filepath.Join(dir, "series")); err != nil {
+			return t, fmt.Errorf("%s has no series: %w", s.Series, err)
+		}
+		t.Name = ofSeries + identify(dir)
+	case !s.Flavor.Patched():
+		return Tree{Name: "pristine", Series: &series.Series{}}, nil
+	}
+	var err error
+	t.Series, err = series.Load(dir)
+	return t, err
+}
+
+// identify makes a short name from texts.
+func identify(texts ...string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(texts, "\x00"))))[:8]
+}
