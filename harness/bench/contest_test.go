@@ -67,4 +67,17 @@ func TestPairTable(t *testing.T) {
 	if strings.Contains(text, "mkdir") {
 		t.Errorf("what the measured kernel cannot do is in\n%s", &table)
 	}
+	chart := filepath.Join(t.TempDir(), "pair.svg")
+	if err := (&Report{Machines: []Result{r}}).WriteChart(chart); err != nil {
+		t.Fatal(err)
+	}
+	svg, err := os.ReadFile(chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Instructions above /old", "/new", "fork@unmounted"} {
+		if !strings.Contains(string(svg), want) {
+			t.Errorf("no %q in the chart", want)
+		}
+	}
 }
