@@ -6,7 +6,8 @@
  * What is charged is charged before the mapping is there, and given back when it is
  * gone, so that a refusal leaves nothing to be taken down.  All of these but
  * container_init_mm() are called with mmap_lock held for writing, or held for reading
- * since it was downgraded from that, or while the address space has no users.
+ * since it was downgraded from that, or where nobody can use the address space: it has
+ * no users any more, or nobody else knows it.
  * They do not sleep.
  */
 #ifndef _LINUX_CONTAINER_PRIVVMPAGES_H

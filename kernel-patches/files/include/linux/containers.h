@@ -283,8 +283,8 @@ struct cftype {
  *	every set, and so every task, has its state; code that interrupts can
  *	reach tests it (or a static key set after it) with container_subsys_active()
  *
- * Only @name, @create and @destroy are mandatory.  @can_fork, @fork, @exit and @reaped
- * are called only for forks that begin, and tasks that live, while the subsystem is in
+ * Only @name, @create and @destroy are mandatory.  @can_fork, @fork, @born, @exit and
+ * @reaped are called only for forks that begin, and tasks that live, while the subsystem is in
  * a mounted hierarchy.  A fork that sleeps over the hierarchy's end calls
  * @cancel_fork after @bind: counts must be taken back, not reset.  A subsystem
  * that has one of these callbacks is said to count tasks.

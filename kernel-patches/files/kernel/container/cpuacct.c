@@ -241,7 +241,10 @@ void __container_account_cputime(struct task_struct *task,
 	rcu_read_unlock();
 }
 
-/* The slow half of container_account_dead(). */
+/*
+ * The slow half of container_account_dead().  Once for each task: what it has kept is
+ * not cleared, as nobody looks again.
+ */
 void __container_account_dead(struct task_struct *task)
 {
 	u64 user = task->container_cputime[CONTAINER_USER];

@@ -183,6 +183,7 @@ static __always_inline int charge_child(struct task_struct *child,
 
 	/* Whoever makes the child visible orders this before it. */
 	RCU_INIT_POINTER(child->containers, set);
+	/* As if all had been charged.  Nobody looks until this is over. */
 	child->container_counted = mask | CONTAINER_FORK_ASKED;
 	for_each_subsys_in(ss, id, mask) {
 		ret = ss->can_fork ? ss->can_fork(set->subsys[id], child) : 0;
