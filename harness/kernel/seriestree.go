@@ -58,11 +58,6 @@ func (l *Lab) RefreshSeries(ctx context.Context, dir string) error {
 }
 
 func (l *Lab) seriesAndPristine(ctx context.Context) (*series.Series, string, error) {
-	unlock, err := l.lock(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	defer unlock()
 	s, err := series.Load(l.SeriesDir())
 	if err != nil {
 		return nil, "", err
@@ -71,6 +66,14 @@ func (l *Lab) seriesAndPristine(ctx context.Context) (*series.Series, string, er
 	if err != nil {
 		return nil, "", err
 	}
+	if l.unpacked(src, "pristine") {
+		return s, l.tree("pristine"), nil // no need to wait for others who build
+	}
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	defer unlock()
 	pristine, err := l.unpack(ctx, src, "pristine")
 	return s, pristine, err
 }

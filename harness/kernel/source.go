@@ -77,11 +77,16 @@ func treeVersion(tree string) (string, error) {
 	return version, nil
 }
 
+// unpacked tells whether the tree called name is there, whole, and of this source.
+func (l *Lab) unpacked(s source, name string) bool {
+	return stampIs(filepath.Join(l.tree(name), sourceStamp), s.id)
+}
+
 // unpack makes the tree called name from the source, unless it is there already. A tree of another source is
 // replaced. The tree gets its name only when it is complete.
 func (l *Lab) unpack(ctx context.Context, s source, name string) (string, error) {
 	tree := l.tree(name)
-	if stamp, err := os.ReadFile(filepath.Join(tree, sourceStamp)); err == nil && string(stamp) == s.id {
+	if l.unpacked(s, name) {
 		return tree, nil
 	}
 	partial := tree + ".partial"

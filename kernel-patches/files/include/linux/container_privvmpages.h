@@ -216,7 +216,7 @@ static inline int container_charge_fork(struct mm_struct *mm,
 	return 0;
 }
 
-/* A macro: even a function that is inlined changes what the compiler makes of mremap(). */
+/* Macros: even functions that are inlined change what the compiler makes of mremap() and mmap(). */
 #define container_charge_pages(mm, flags, pages) \
 	((void)(mm), (void)(flags), (void)(pages), 0)
 
@@ -238,9 +238,10 @@ static inline int container_charge_change(struct mm_struct *mm, vm_flags_t old,
 static inline void container_uncharge_change(struct mm_struct *mm,
 					     vm_flags_t old, vm_flags_t new,
 					     unsigned long pages) {}
-static inline void container_recharge_pages(struct mm_struct *mm,
-					    vm_flags_t old, vm_flags_t new,
-					    unsigned long pages) {}
+
+#define container_recharge_pages(mm, old, new, pages) \
+	((void)(mm), (void)(old), (void)(new), (void)(pages))
+
 static inline void container_keep_pages(struct mm_struct *mm,
 					vm_flags_t flags, unsigned long pages)
 {}

@@ -116,6 +116,7 @@ struct bc_charge {
 
 /* bc.c */
 DECLARE_STATIC_KEY_FALSE(container_bc_mounted);
+DECLARE_STATIC_KEY_FALSE(container_bc_used);
 extern struct container_subsys bc_subsys;
 extern struct bc_resource *bc_resources[MAX_BC_RESOURCES];
 extern unsigned int bc_nr_resources;

@@ -44,9 +44,11 @@ static const struct bc_resource others = {
 	.id		= 2,
 };
 
-static void free_stocks(void *stocks)
+static void free_stocks(void *arg)
 {
-	free_percpu(stocks);
+	struct beancounter *bc = arg;
+
+	free_percpu(bc->stocks);
 }
 
 static struct row *new_row(struct kunit *test)
@@ -60,10 +62,9 @@ static struct row *new_row(struct kunit *test)
 		bc = &row->bcs[i];
 		bc->stocks = __alloc_percpu(sizeof(atomic_t) * MAX_BC_RESOURCES,
 					    sizeof(atomic_t) * MAX_BC_RESOURCES);
-		KUNIT_ASSERT_NOT_NULL(test, bc->stocks);
+		KUNIT_ASSERT_TRUE(test, bc->stocks != NULL);
 		KUNIT_ASSERT_EQ(test, 0,
-				kunit_add_action_or_reset(test, free_stocks,
-							  bc->stocks));
+				kunit_add_action_or_reset(test, free_stocks, bc));
 		mutex_init(&bc->lock);
 		INIT_LIST_HEAD(&bc->children);
 		bc->level = i;

@@ -126,13 +126,6 @@ struct signal_struct *container_moving __read_mostly;
  */
 unsigned long container_moves;
 
-/**
- * container_task_set_lock - lock the set that a task is in
- * @task: any task
- *
- * It cannot be moved until the set's lock is dropped, with spin_unlock_irq().  Under
- * rcu_read_lock(), with interrupts on.
- */
 static __always_inline struct container_set *
 task_set_lock(struct task_struct *task)
 	__acquires(set->lock)
@@ -149,12 +142,28 @@ task_set_lock(struct task_struct *task)
 	}
 }
 
+/**
+ * container_task_set_lock - lock the set that a task is in
+ * @task: any task
+ *
+ * It cannot be moved until the set's lock is dropped, with spin_unlock_irq().  Under
+ * rcu_read_lock(), with interrupts on.
+ */
 struct container_set *container_task_set_lock(struct task_struct *task)
+	__acquires(set->lock)
 {
 	return task_set_lock(task);
 }
 
 /* Fork */
+
+static inline void assert_siglock(void)
+{
+	struct sighand_struct *sighand;
+
+	sighand = rcu_dereference_protected(current->sighand, true);
+	lockdep_assert_held(&sighand->siglock);
+}
 
 int __container_fork_wait(void)
 {
@@ -291,8 +300,7 @@ bool __container_fork_stale(struct task_struct *child)
 							      true);
 	unsigned long counting = READ_ONCE(container_counting);
 
-	lockdep_assert_held(
-		&rcu_dereference_protected(current->sighand, true)->siglock);
+	assert_siglock();
 	/* Nobody has been asked for an idle task. */
 	if (unlikely(born != set ||
 		     child->container_counted !=
@@ -339,8 +347,7 @@ void __container_join(struct task_struct *child)
 	unsigned long callees;
 	unsigned long id;
 
-	lockdep_assert_held(
-		&rcu_dereference_protected(current->sighand, true)->siglock);
+	assert_siglock();
 	if (!child->pid || !READ_ONCE(container_tracking))
 		return;
 	/*
