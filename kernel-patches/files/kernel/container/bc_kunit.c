@@ -62,7 +62,7 @@ static struct row *new_row(struct kunit *test)
 		bc = &row->bcs[i];
 		bc->stocks = __alloc_percpu(sizeof(atomic_t) * MAX_BC_RESOURCES,
 					    sizeof(atomic_t) * MAX_BC_RESOURCES);
-		KUNIT_ASSERT_TRUE(test, bc->stocks != NULL);
+		KUNIT_ASSERT_TRUE(test, bc->stocks);
 		KUNIT_ASSERT_EQ(test, 0,
 				kunit_add_action_or_reset(test, free_stocks, bc));
 		mutex_init(&bc->lock);
