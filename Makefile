@@ -50,6 +50,11 @@ test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of
 	@$(GPCLAB) build
 	@go test -timeout 80m ./...
 
+# SEED=, STEPS=, WORKERS=, ARCH= and FLAVOR= say what otherwise the clock and the command choose.
+.PHONY: fuzz
+fuzz: $(GPCLAB) ## random steps against a model of what the documents say
+	@$(GPCLAB) fuzz $(foreach v,SEED STEPS WORKERS ARCH FLAVOR,$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
+
 .PHONY: mutants
 mutants: $(GPCLAB) ## prove that the regression can fail: break the kernel on purpose, a promise at a time
 	@$(GPCLAB) mutants

@@ -76,6 +76,12 @@ func (e Ending) Trouble() error {
 //
 // An error means that the tests could not be started; how the guest ended is told by events, and by what Run returns.
 func Run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
+	return RunWith(ctx, lab, image, pattern, nil, limit, sink)
+}
+
+// RunWith is Run with an addition to the tests' environment.
+func RunWith(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, env []string, limit time.Duration,
+	sink func(Event)) (Ending, error) {
 	names, err := chosen(lab, Target{image.Machine, image.Flavor}, pattern)
 	if err != nil {
 		return Ending{}, err
@@ -87,7 +93,7 @@ func Run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern stri
 	config.Timeout = limit
 	o := newObserver(name(image), names, sink)
 	began := time.Now()
-	result, err := boot(ctx, config, pattern, o)
+	result, err := boot(ctx, config, pattern, env, o)
 	took := time.Since(began)
 	if ctx.Err() != nil {
 		return Ending{}, ctx.Err()
@@ -128,7 +134,7 @@ func prepare(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (guest.C
 }
 
 // boot runs the tests in a guest, and feeds what they print to the observer.
-func boot(ctx context.Context, config guest.Config, pattern string, o *observer) (guest.Result, error) {
+func boot(ctx context.Context, config guest.Config, pattern string, env []string, o *observer) (guest.Result, error) {
 	text, output := io.Pipe()
 	done := make(chan error, 1)
 	go func() { done <- convert(ctx, o.target, text, o.see) }()
@@ -136,7 +142,7 @@ func boot(ctx context.Context, config guest.Config, pattern string, o *observer)
 	if pattern != "" {
 		argv = append(argv, "-test.run="+pattern)
 	}
-	result, err := guest.Run(ctx, config, guest.Job{Argv: argv, Stdout: output, Stderr: output, Bare: true})
+	result, err := guest.Run(ctx, config, guest.Job{Argv: argv, Env: env, Stdout: output, Stderr: output, Bare: true})
 	output.Close()
 	if convertErr := <-done; err == nil {
 		err = convertErr

@@ -15,6 +15,7 @@ import (
 // What is typed on the host: calls of gpclab, and make's targets in code, blocks of it or between backquotes.
 var (
 	calls   = regexp.MustCompile("build/gpclab ([a-z-][^`#|\n]*)")
+	words   = regexp.MustCompile(`'[^']*'|\S+`)
 	targets = regexp.MustCompile("(?m)(?:^    |^\\$ |`|\\| )(?:[A-Z_0-9]+=\\S+ )?make ([a-z][a-z0-9-]*)")
 )
 
@@ -33,7 +34,7 @@ func TestCommandsInDocuments(t *testing.T) {
 	for path, text := range texts {
 		for _, call := range calls.FindAllStringSubmatch(text, -1) {
 			found["gpclab"]++
-			if err := understood(strings.Fields(call[1])); err != nil {
+			if err := understood(words.FindAllString(call[1], -1)); err != nil {
 				t.Errorf("%s: gpclab %s: %v", path, call[1], err)
 			}
 		}

@@ -68,7 +68,7 @@ as git bisect run wants it: 125 is a commit to be skipped. With one of these oth
 		return exitError{status: statusUsage, err: fmt.Errorf("%w; '%s --help' tells more", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newBootCommand(), newBuildCommand(), newTestCommand(), newWatchCommand(), newMutantsCommand(), newModelsCommand(), newBenchCommand(), newProfileCommand(),
+	root.AddCommand(newBootCommand(), newBuildCommand(), newTestCommand(), newWatchCommand(), newFuzzCommand(), newMutantsCommand(), newModelsCommand(), newBenchCommand(), newProfileCommand(),
 		newSeriesCommand())
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)

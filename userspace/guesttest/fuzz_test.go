@@ -1,0 +1,84 @@
+//go:build guest
+
+package guesttest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"gpc/userspace/fuzz"
+)
+
+// A sequence begins with an empty machine. More of them find more than longer ones do.
+const stepsOfSequence = 100
+
+// maxDifferences is how many sequences may show a difference before no others are tried.
+const maxDifferences = 4
+
+// fuzzNumber returns the number that a variable of the environment has, or another.
+func fuzzNumber(t testing.TB, variable string, otherwise uint64) uint64 {
+	t.Helper()
+	text, set := os.LookupEnv(variable)
+	if !set {
+		return otherwise
+	}
+	return got(strconv.ParseUint(text, 10, 64))(t)
+}
+
+// fewSteps is how many steps are enough where nobody asks for more; the debug flavor takes several times as long for each.
+func fewSteps() uint64 {
+	if debugFlavor {
+		return 200
+	}
+	return 2500
+}
+
+// Random steps: after each, errno and all that can be seen are what the model says. The seed is another one each time.
+func TestFuzz(t *testing.T) {
+	begin(t)
+	if text, set := os.LookupEnv(fuzz.SequenceVariable); set {
+		ops := got(fuzz.Parse(text))(t)
+		must(t, fuzz.Run(newLive(t), machineForFuzz(t), ops))
+		return
+	}
+	fuzzFrom(t, fuzzNumber(t, fuzz.SeedVariable, uint64(time.Now().UnixNano())), int(fuzzNumber(t, fuzz.StepsVariable, fewSteps())))
+}
+
+// The same from a seed that is always the same.
+func TestFuzzFixedSeed(t *testing.T) {
+	begin(t)
+	fuzzFrom(t, 1, int(fewSteps()))
+}
+
+// fuzzFrom runs sequences of that many steps in all.
+func fuzzFrom(t testing.TB, seed uint64, steps int) {
+	t.Helper()
+	t.Logf("seed %d", seed)
+	l, machine := newLive(t), machineForFuzz(t)
+	began, done := time.Now(), 0
+	for differences := 0; steps > 0 && differences < maxDifferences; seed++ {
+		if done%1000 == 0 && done > 0 {
+			t.Logf("%d steps, %.0f s", done, time.Since(began).Seconds())
+		}
+		n := min(steps, stepsOfSequence)
+		steps, done = steps-n, done+n
+		ops := fuzz.NewGenerator(seed, machine, "t").Sequence(machine, n)
+		err := fuzz.Run(l, machine, ops)
+		if err == nil {
+			continue
+		}
+		differences++
+		t.Logf("seed %d, %d steps: %v", seed, n, err)
+		message := fmt.Sprintf("Again: make fuzz SEED=%d STEPS=%d", seed, n)
+		if d, is := errors.AsType[*fuzz.Difference](err); is {
+			d = fuzz.Shrink(l, machine, d, 200)
+			message = fmt.Sprintf("the shortest that shows a difference: %s\n%v%s\nor: build/gpclab fuzz --sequence '%s'", fuzz.Format(d.Ops), d, message,
+				fuzz.Format(d.Ops))
+		}
+		t.Error(message)
+	}
+}
