@@ -29,15 +29,19 @@ func fuzzNumber(t testing.TB, variable string, otherwise uint64) uint64 {
 	return got(strconv.ParseUint(text, 10, 64))(t)
 }
 
+// firstSeed is where the random numbers begin where nobody says: a regression that is green must be so the next time. 'gpclab fuzz' has
+// another one each time.
+const firstSeed = 1
+
 // fewSteps is how many steps are enough where nobody asks for more; the debug flavor takes several times as long for each.
 func fewSteps() uint64 {
 	if debugFlavor {
-		return 200
+		return 400
 	}
-	return 2500
+	return 5000
 }
 
-// Random steps: after each, errno and all that can be seen are what the model says. The seed is another one each time.
+// Random steps: after each, errno and all that can be seen are what the model says.
 func TestFuzz(t *testing.T) {
 	begin(t)
 	if text, set := os.LookupEnv(fuzz.SequenceVariable); set {
@@ -45,13 +49,7 @@ func TestFuzz(t *testing.T) {
 		must(t, fuzz.Run(newLive(t), machineForFuzz(t), ops))
 		return
 	}
-	fuzzFrom(t, fuzzNumber(t, fuzz.SeedVariable, uint64(time.Now().UnixNano())), int(fuzzNumber(t, fuzz.StepsVariable, fewSteps())))
-}
-
-// The same from a seed that is always the same.
-func TestFuzzFixedSeed(t *testing.T) {
-	begin(t)
-	fuzzFrom(t, 1, int(fewSteps()))
+	fuzzFrom(t, fuzzNumber(t, fuzz.SeedVariable, firstSeed), int(fuzzNumber(t, fuzz.StepsVariable, fewSteps())))
 }
 
 // fuzzFrom runs sequences of that many steps in all.
