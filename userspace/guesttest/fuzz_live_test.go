@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -22,6 +23,9 @@ import (
 	"gpc/userspace/fuzz"
 	"gpc/userspace/guesttest/bare"
 )
+
+// escaped is how /proc/mounts shows a byte that would end the field, or an option of it.
+var escaped = regexp.MustCompile(`\\[0-3][0-7]{2}`)
 
 // live is this machine's kernel as package fuzz drives and sees it.
 type live struct {
@@ -342,7 +346,10 @@ func (l *live) seeMounts(v fuzz.View, names map[string]string) error {
 			continue
 		}
 		point := filepath.Base(fields[1])
-		v["mount "+point] = strings.TrimPrefix(fields[3], "rw,relatime,")
+		v["mount "+point] = escaped.ReplaceAllStringFunc(strings.TrimPrefix(fields[3], "rw,relatime,"), func(code string) string {
+			n, _ := strconv.ParseUint(code[1:], 8, 8)
+			return string([]byte{byte(n)})
+		})
 	}
 	for _, point := range fuzz.Points {
 		if _, mounted := v["mount "+point]; !mounted {

@@ -5,8 +5,10 @@ package guesttest
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -68,7 +70,12 @@ func TestGpcAutoDelete(t *testing.T) {
 	eventually(t, "the container has deleted itself", func() bool { return !exists(h.Container("/once")) })
 	// Who kills meets the kernel's own removal.
 	for _, command := range []string{"rm -r --kill", "kill --wait"} {
-		once := mkdir(t, h.Root(), "once")
+		// The name is free a moment after nobody finds the container any more: kernfs hides a directory before it unlinks it.
+		once := h.Container("/once")
+		eventually(t, "the name is free", func() bool {
+			err := once.Create()
+			return err == nil || !errors.Is(err, fs.ErrExist)
+		})
 		must(t, once.SetAutoDelete(true))
 		must(t, once.Attach(sleeper(t)))
 		wantSteps(t, step{command + " :/once", 0, ""})
