@@ -10,7 +10,7 @@
  *   task_set_get    task_set_get()                                 internal.h
  *   charge_child    charge_child()                                 member.c
  *   cancel_fork     container_cancel_fork()                        member.c
- *   fork            copy_process(): container_fork_wait(), container_can_fork(), container_fork_stale(),
+ *   fork            kernel_clone(): container_fork_wait(); copy_process(): container_can_fork(), container_fork_stale(),
  *                   container_fork_again(), container_join()       0001-containers-core.patch, member.c
  *   in_set          container_task_set_lock() and what is done under the lock
  *   exit            PF_EXITING, __container_exit()                 member.c

@@ -83,3 +83,54 @@ func TestEventsInotify(t *testing.T) {
 	kill(second)
 	want("the last task of all", above, beside)
 }
+
+// A hierarchy that is mounted nowhere has no watches. Mounted again, it has a superblock that nobody has watched yet.
+func TestEventsInotifyMountedAgain(t *testing.T) {
+	begin(t)
+	before := mount(t, named("again"))
+	a := mkdir(t, before.Root(), "a")
+	newInotify(t).watch(t, a)
+	first := sleeper(t)
+	must(t, a.Attach(first))
+	must(t, before.Unmount())
+	kill(first)
+
+	h := mount(t, named("again"))
+	a = h.Container("a")
+	n := newInotify(t)
+	wd := n.watch(t, a)
+	must(t, a.Attach(sleeper(t)))
+	eventually(t, "the second task is heard of", func() bool { return n.heard(t)[wd] })
+}
+
+// A hierarchy that is mounted as both types has a superblock of each. Who watches through one hears of changes made through the other,
+// and still does when that is unmounted.
+func TestEventsInotifyBothTypes(t *testing.T) {
+	asCpuset := func(t *testing.T) containerfs.Hierarchy { return legacy(t).Hierarchy }
+	asContainer := func(t *testing.T) containerfs.Hierarchy {
+		o := bound("cpuset")
+		o.NoPrefix = true
+		return mount(t, o)
+	}
+	for name, mounts := range map[string][2]func(*testing.T) containerfs.Hierarchy{
+		"cpuset first":    {asCpuset, asContainer},
+		"container first": {asContainer, asCpuset},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin(t)
+			h := mounts[0](t)
+			a := mkdir(t, h.Root(), "a")
+			must(t, a.Write("cpus", "0"))
+			must(t, a.Write("mems", "0"))
+			n := newInotify(t)
+			wd := n.watch(t, a)
+			other := mounts[1](t)
+			task := sleeper(t)
+			must(t, other.Container("a").Attach(task))
+			eventually(t, "a task that comes the other way is heard of", func() bool { return n.heard(t)[wd] })
+			must(t, other.Unmount())
+			kill(task)
+			eventually(t, "its end is heard of when there is no other way", func() bool { return n.heard(t)[wd] })
+		})
+	}
+}

@@ -603,8 +603,11 @@ static inline void container_fork(struct task_struct *child)
 /**
  * container_fork_wait - let a move of this thread group come to its end
  *
- * Before fork takes any lock, as the mover may be long.  Returns 0, or -ERESTARTSYS
- * where the caller is to die.  May sleep.
+ * For all that call copy_process() and may make a thread, before it takes any lock, as
+ * the mover may be long.  Not in copy_process() itself: there it makes the compiler
+ * keep what it needs all the way in memory, some 30 instructions a fork.
+ *
+ * Returns 0, or -ERESTARTSYS where the caller is to die.  May sleep.
  */
 static inline int container_fork_wait(void)
 {
@@ -674,7 +677,7 @@ static inline bool container_fork_stale(struct task_struct *child)
 
 /**
  * container_join - put @child on the list of its container's tasks
- * @child: visible now; container_fork_stale() said no
+ * @child: visible now, and no idle task; container_fork_stale() said no
  *
  * Context: the siglock of current, since container_fork_stale().
  */

@@ -368,8 +368,7 @@ int container_remove(struct container *cont)
 	mutex_unlock(&container_mutex);
 	kernfs_remove(cont->kn);
 	/* Who waits for an event must not do so for ever. */
-	if (cont->events)
-		kernfs_notify(cont->events);
+	container_events_tell(cont);
 	mutex_lock(&container_mutex);
 
 	container_remove_states(cont);

@@ -27,7 +27,18 @@
  * So it is never less than 0.  Whoever knows that a task has arrived reads 1, all
  * the way up.  Whoever knows that all have left, as he has moved or reaped
  * them, reads 0: each was through with its fall before it could be reaped.
+ *
+ * Who waits for a change has the file open (poll) or has put a watch on something in
+ * the file system (inotify).  Mostly nobody has, and then nobody is told: kernfs starts
+ * a worker for it, which is more than a fork or a move costs.  None who has read the
+ * file since he began to listen misses the next change:
+ *
+ *   listener				change
+ *   opens, or sets a watch		->populated = ...
+ *   smp_mb()				smp_mb()
+ *   reads ->populated			is anybody listening?
  */
+#include <linux/fsnotify.h>
 #include <linux/kernfs.h>
 
 #include "internal.h"
@@ -49,6 +60,39 @@ bool container_events_count(struct container *cont, int by)
 	return before != (bool)cont->populated;
 }
 
+/* Is the file open, or anything of its hierarchy watched? */
+static bool heard(struct container *cont)
+{
+	struct super_block *sb;
+	bool watched = false;
+	unsigned int i;
+
+	if (rcu_access_pointer(cont->events->attr.open))
+		return true;
+	rcu_read_lock();	/* superblocks are freed after a grace period */
+	for (i = 0; i < ARRAY_SIZE(cont->root->sb); i++) {
+		sb = rcu_dereference(cont->root->sb[i]);
+		watched |= sb && fsnotify_sb_has_watchers(sb);
+	}
+	rcu_read_unlock();
+	return watched;
+}
+
+/**
+ * container_events_tell - wake who waits for a container's answer to change
+ * @cont: the container, whose answer has changed or will never change again
+ *
+ * Any context.
+ */
+void container_events_tell(struct container *cont)
+{
+	if (!cont->events)
+		return;
+	smp_mb();	/* see above */
+	if (heard(cont))
+		kernfs_notify(cont->events);
+}
+
 /**
  * container_events_changed - tell that a container's answer has changed
  * @cont: the container
@@ -63,8 +107,7 @@ void container_events_changed(struct container *cont, int by)
 	unsigned long flags;
 
 	while (changed && cont->parent) {
-		if (cont->events)
-			kernfs_notify(cont->events);
+		container_events_tell(cont);
 		cont = cont->parent;
 		spin_lock_irqsave(&cont->lock, flags);
 		changed = container_events_count(cont, by);
@@ -74,6 +117,7 @@ void container_events_changed(struct container *cont, int by)
 
 int container_events_show(struct seq_file *m, void *v)
 {
+	smp_mb();	/* see above */
 	seq_printf(m, "populated %d\n",
 		   READ_ONCE(seq_container(m)->populated) != 0);
 	return 0;

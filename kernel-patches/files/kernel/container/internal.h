@@ -78,6 +78,8 @@ struct containerfs_root {
 	char name[MAX_CONTAINER_ROOT_NAMELEN + 1];	/* constant; may be "" */
 	unsigned int users;		/* superblocks, and mounts under way */
 	struct kernfs_root *kf_root;
+	/* of the filesystem container, and of cpuset; NULL while not mounted so */
+	struct super_block __rcu *sb[2];
 
 	/*
 	 * NULL for none.  Written with container_mutex and agent_lock, read with
@@ -132,6 +134,7 @@ void container_set_deserted(struct container_set *set);
 void container_sets_enter_root(struct containerfs_root *root);
 void container_sets_leave_root(struct containerfs_root *root);
 void container_sets_kill(struct container *cont);
+void container_set_put_locked(struct container_set *set);
 void container_sets_reap(void);
 struct container *container_set_container(struct container_set *set,
 					  struct containerfs_root *root);
@@ -287,6 +290,7 @@ void container_take_back_release(struct container *cont);
 
 /* events.c */
 bool container_events_count(struct container *cont, int by);
+void container_events_tell(struct container *cont);
 void container_events_changed(struct container *cont, int by);
 int container_events_show(struct seq_file *m, void *v);
 

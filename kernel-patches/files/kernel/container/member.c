@@ -102,11 +102,10 @@
  *					  all are listed: moves them
  *					siglock dropped
  *
- * The move neither waits for a clone nor lets one wait that has taken any lock: a
- * clone that has begun is born, here or there, and one that begins later waits
- * at its beginning, in container_fork_wait().  So at most as many threads as there
- * were when the group was named can appear meanwhile, and no storm of clones holds
- * up the mover.
+ * The move neither waits for a clone nor lets one wait that has begun, and may hold
+ * locks: that is born, here or there.  One that comes later waits before it begins,
+ * in container_fork_wait().  So at most as many threads as there were when the group
+ * was named can appear meanwhile, and no storm of clones holds up the mover.
  *
  * kernel-patches/models/membership.pml has a model of all this, and of tracking.c.
  */
@@ -348,7 +347,7 @@ void __container_join(struct task_struct *child)
 	unsigned long id;
 
 	assert_siglock();
-	if (!child->pid || !READ_ONCE(container_tracking))
+	if (!READ_ONCE(container_tracking))
 		return;
 	/*
 	 * container_tracking_start() may have seen the child already.  A move may
@@ -494,14 +493,22 @@ struct container_move {
 	struct container *to;
 	bool whole_group;
 	const struct cred *cred;	/* whose wish it is; NULL for the kernel's */
-	struct moving_task *tasks;
+	struct moving_task *tasks;	/* or &one, while that is enough */
 	unsigned int room;
+	unsigned int seen;		/* as many tasks at least need room */
 	unsigned int count;		/* of listed tasks */
 	unsigned int ready;		/* of those asked and charged for */
 	bool some_there;		/* a live task of the group is in @to already */
 	bool done;			/* all who are still there have moved */
 	bool any_moved;
+	struct moving_task one;
 };
+
+static void move_free_list(struct container_move *move)
+{
+	if (move->tasks != &move->one)
+		kvfree(move->tasks);
+}
 
 /* Make room for all tasks that are to be listed, as far as can be known. */
 static int move_make_room(struct container_move *move, struct task_struct *task)
@@ -509,13 +516,14 @@ static int move_make_room(struct container_move *move, struct task_struct *task)
 	unsigned int room = move->whole_group ? get_nr_threads(task) : 1;
 	struct moving_task *tasks;
 
-	room = max(room, move->count + 1);
+	room = max(room, move->seen);
 	if (room <= move->room)
 		return 0;
-	tasks = kvrealloc(move->tasks, array_size(room, sizeof(*tasks)),
-			  GFP_KERNEL);
+	tasks = kvmalloc_array(room, sizeof(*tasks), GFP_KERNEL);
 	if (!tasks)
 		return -ENOMEM;
+	memcpy(tasks, move->tasks, move->count * sizeof(*tasks));
+	move_free_list(move);
 	move->tasks = tasks;
 	move->room = room;
 	return 0;
@@ -570,6 +578,7 @@ static bool move_list(struct container_move *move, struct task_struct *task,
 	} else {
 		found = move_list_task(move, task, &seen);
 	}
+	move->seen = seen;
 	*complete = seen <= move->count;
 	return found;
 }
@@ -781,12 +790,12 @@ static void move_free(struct container_move *move)
 
 	for (m = move->tasks; m < move->tasks + move->count; m++) {
 		if (m->moved)
-			container_set_put(m->from);
+			container_set_put_locked(m->from);
 		else if (m->to)
-			container_set_put(m->to);
+			container_set_put_locked(m->to);
 		put_task_struct(m->task);
 	}
-	kvfree(move->tasks);
+	move_free_list(move);
 }
 
 static void move_cancel(struct container_move *move)
@@ -817,6 +826,8 @@ int container_attach(struct container *to, struct task_struct *task,
 		.to = to,
 		.whole_group = whole_group,
 		.cred = cred,
+		.tasks = &move.one,
+		.room = 1,
 	};
 	int ret;
 

@@ -297,6 +297,15 @@ static void put_root(struct containerfs_root *root)
 	mutex_unlock(&container_mutex);
 }
 
+static struct file_system_type container_fs_type;
+
+/* Where a hierarchy has its superblock of a type. */
+static struct super_block __rcu **sb_as(struct containerfs_root *root,
+					const struct file_system_type *type)
+{
+	return &root->sb[type != &container_fs_type];
+}
+
 static int container_get_tree(struct fs_context *fc)
 {
 	struct container_fs_context *ctx = container_fc(fc);
@@ -324,8 +333,8 @@ static int container_get_tree(struct fs_context *fc)
 	ctx->kfc.root = ctx->root->kf_root;
 	ctx->kfc.magic = CONTAINERFS_MAGIC;
 	/*
-	 * All mounts of a hierarchy share a superblock.  Which of them are read-only
-	 * is a matter of each, so the first must not decide for all.
+	 * All mounts of a hierarchy as one type share a superblock.  Which of them are
+	 * read-only is a matter of each, so the first must not decide for all.
 	 */
 	fc->sb_flags &= ~SB_RDONLY;
 	ret = kernfs_get_tree(fc);
@@ -337,6 +346,9 @@ static int container_get_tree(struct fs_context *fc)
 	 */
 	if (!ctx->kfc.new_sb_created)
 		put_root(ctx->root);
+	else if (!ret)
+		rcu_assign_pointer(*sb_as(ctx->root, fc->fs_type),
+				   fc->root->d_sb);
 	return ret;
 }
 
@@ -421,6 +433,7 @@ static void container_kill_sb(struct super_block *sb)
 {
 	struct containerfs_root *root = sb_root(sb);
 
+	RCU_INIT_POINTER(*sb_as(root, sb->s_type), NULL);
 	kernfs_kill_sb(sb);
 	put_root(root);
 }

@@ -8,7 +8,7 @@
  *
  * Sets are made, changed and reaped under container_mutex.  The last reference
  * may go anywhere, in exit for one, where that mutex must not be taken: the set
- * is then put on a list for a worker.
+ * is then put on a list for a worker.  A move, which has the mutex, reaps by itself.
  */
 #include <linux/hashtable.h>
 #include <linux/slab.h>
@@ -37,6 +37,12 @@ static noinline void put_last(struct container_set *set)
 		queue_work(system_unbound_wq, &reap_work);
 }
 
+/* Drop a reference.  Returns whether it was the last. */
+static bool put_set(struct container_set *set)
+{
+	return set != &init_container_set && refcount_dec_and_test(&set->refs);
+}
+
 /**
  * container_set_put - drop a reference to a set
  * @set: the set
@@ -45,9 +51,8 @@ static noinline void put_last(struct container_set *set)
  */
 void container_set_put(struct container_set *set)
 {
-	if (set == &init_container_set || !refcount_dec_and_test(&set->refs))
-		return;
-	put_last(set);
+	if (put_set(set))
+		put_last(set);
 }
 
 /**
@@ -69,7 +74,8 @@ struct container *container_set_container(struct container_set *set,
 
 /*
  * Only containers below the top make a set differ from the initial one, so
- * they alone make the key.  It is therefore not changed by mount and unmount.
+ * they alone make the key.  It is therefore not changed by mount and unmount.  The
+ * initial set has the key 0, and no other has.
  */
 static unsigned long set_key(struct container *const *at)
 {
@@ -78,22 +84,20 @@ static unsigned long set_key(struct container *const *at)
 
 	for (i = 0; i < MAX_HIERARCHIES; i++)
 		if (at[i] && at[i]->parent)
-			key = key * 31 + (unsigned long)at[i];
+			key = (key * 31 + (unsigned long)at[i]) | 1;
 	return key;
 }
 
-static struct container_set *set_lookup(struct container *const *at)
+static struct container_set *set_lookup(struct container *const *at,
+					unsigned long key)
 {
 	struct container_set *set;
 	unsigned int i;
 
-	for (i = 0; i < MAX_HIERARCHIES; i++)
-		if (at[i] && at[i]->parent)
-			break;
-	if (i == MAX_HIERARCHIES)
+	if (!key)
 		return &init_container_set;
 
-	hash_for_each_possible(set_table, set, hash, set_key(at)) {
+	hash_for_each_possible(set_table, set, hash, key) {
 		for (i = 0; i < MAX_HIERARCHIES; i++)
 			if (set->at[i].container != at[i])
 				break;
@@ -105,7 +109,8 @@ static struct container_set *set_lookup(struct container *const *at)
 
 static struct container_set *set_create(struct container_set *from,
 					struct container *to,
-					struct container *const *at)
+					struct container *const *at,
+					unsigned long key)
 {
 	struct container_set *set;
 	unsigned int i;
@@ -132,7 +137,7 @@ static struct container_set *set_create(struct container_set *from,
 		list_add(&set->at[i].node, &at[i]->sets);
 		spin_unlock_irq(&at[i]->lock);
 	}
-	hash_add(set_table, &set->hash, set_key(at));
+	hash_add(set_table, &set->hash, key);
 	list_add_rcu(&set->all, &container_sets);
 	return set;
 }
@@ -149,7 +154,7 @@ struct container_set *container_set_find(struct container_set *from,
 					 struct container *to)
 {
 	struct container *at[MAX_HIERARCHIES];
-	struct container_set *set;
+	unsigned long key;
 	unsigned int i;
 
 	lockdep_assert_held(&container_mutex);
@@ -157,8 +162,8 @@ struct container_set *container_set_find(struct container_set *from,
 		at[i] = from->at[i].container;
 	at[to->root->slot] = to;
 
-	set = set_lookup(at);
-	return set ?: set_create(from, to, at);
+	key = set_key(at);
+	return set_lookup(at, key) ?: set_create(from, to, at, key);
 }
 
 /* There is a task in the set now: its containers are busy.  Under its lock. */
@@ -269,6 +274,19 @@ static void set_reap(struct container_set *set)
 		container_put(cont);
 	}
 	kfree_rcu(set, rcu);
+}
+
+/**
+ * container_set_put_locked - the same as container_set_put(), and no worker for the last
+ * @set: the set
+ *
+ * Under container_mutex.
+ */
+void container_set_put_locked(struct container_set *set)
+{
+	lockdep_assert_held(&container_mutex);
+	if (put_set(set))
+		set_reap(set);
 }
 
 /**

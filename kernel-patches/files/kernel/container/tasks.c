@@ -299,7 +299,7 @@ static int move_pid(struct kernfs_open_file *of, struct container *cont,
 		    pid_t pid, bool group)
 {
 	struct task_struct *task, *now;
-	bool same;
+	bool again;
 	int ret;
 
 	do {
@@ -312,12 +312,12 @@ static int move_pid(struct kernfs_open_file *of, struct container *cont,
 					       of->file->f_cred);
 
 		/* exec gives the leader's number to the thread that called it */
-		now = find_task(of->priv, pid);
-		same = !now || now == task;
+		now = ret == -ESRCH ? find_task(of->priv, pid) : NULL;
+		again = now && now != task;
 		if (now)
 			put_task_struct(now);
 		put_task_struct(task);
-	} while (ret == -ESRCH && !same);
+	} while (again);
 	return ret;
 }
 
