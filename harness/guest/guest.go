@@ -29,6 +29,8 @@ type Config struct {
 	Append string
 	// Files are directories laid over the initramfs's root, later ones over earlier ones.
 	Files []string
+	// Shares are directories of the host's that the guest mounts.
+	Shares []Share
 	// Timeout is how long the guest may live, without limit if 0.
 	Timeout time.Duration
 	// Silence is how long the guest may say nothing, on its console while it comes up and to the host's questions from then on, before it
@@ -80,6 +82,7 @@ func Run(ctx context.Context, c Config, job Job) (Result, error) {
 	if len(spec.Argv) == 0 {
 		spec.Argv = []string{"/bin/sh"}
 	}
+	spec.Argv = mounting(c.Shares, spec.Argv)
 	encoded, err := wire.Encode(spec)
 	if err != nil {
 		return Result{}, fmt.Errorf("the command with its arguments and its environment is too large: %w", err)

@@ -39,10 +39,10 @@ func eachFlavored(t *testing.T, f kernel.Flavor, test func(*testing.T, guest.Con
 	}
 }
 
-// kernelOf is a kernel of one machine.
+// kernelOf is a kernel of one machine, by its name.
 type kernelOf struct {
 	machine *machine.Machine
-	flavor  kernel.Flavor
+	name    string
 }
 
 // built holds the kernels and initramfs that the tests of this process share.
@@ -57,7 +57,13 @@ func config(t *testing.T, m *machine.Machine) guest.Config {
 // flavored returns a guest of machine m with a kernel of flavor f.
 func flavored(t *testing.T, m *machine.Machine, f kernel.Flavor) guest.Config {
 	t.Helper()
-	build, _ := built.LoadOrStore(kernelOf{m, f}, sync.OnceValues(func() (guest.Config, error) { return buildConfig(m, f) }))
+	return specified(t, m, kernel.Spec{Flavor: f})
+}
+
+// specified returns a guest of machine m with the kernel that a spec describes.
+func specified(t *testing.T, m *machine.Machine, s kernel.Spec) guest.Config {
+	t.Helper()
+	build, _ := built.LoadOrStore(kernelOf{m, s.Name()}, sync.OnceValues(func() (guest.Config, error) { return buildConfig(m, s) }))
 	c, err := build.(func() (guest.Config, error))()
 	if err != nil {
 		t.Fatal(err)
@@ -66,14 +72,14 @@ func flavored(t *testing.T, m *machine.Machine, f kernel.Flavor) guest.Config {
 	return c
 }
 
-func buildConfig(m *machine.Machine, f kernel.Flavor) (c guest.Config, err error) {
+func buildConfig(m *machine.Machine, s kernel.Spec) (c guest.Config, err error) {
 	ctx := context.Background()
 	lab, err := kernel.OpenLab()
 	if err != nil {
 		return c, err
 	}
 	c.Timeout = patience
-	if c.Kernel, err = lab.Build(ctx, m, f); err != nil {
+	if c.Kernel, err = lab.Kernel(ctx, m, s); err != nil {
 		return c, err
 	}
 	c.Initramfs, err = initramfs.Build(ctx, lab.Root(), lab.BuildDir(), m)

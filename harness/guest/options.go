@@ -48,6 +48,12 @@ func (c Config) options() ([]qemu.Option, error) {
 	} else {
 		options = append(options, qemu.Processors(processors))
 	}
+	shares, err := shareOptions(c.Kernel, c.Shares)
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	options = append(options, shares...)
 	if c.OneHostProcessor {
 		options = append(options, qemu.OneHostProcessor())
 	}
@@ -131,8 +137,13 @@ func (c Config) Check() error {
 	return err
 }
 
-// CheckFiles tells whether the directories of Files are there and can be laid over the initramfs.
+// CheckFiles tells whether the directories of Files are there and can be laid over the initramfs, and those of Shares are there.
 func (c Config) CheckFiles() error {
+	for _, s := range c.Shares {
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
 	for _, dir := range c.Files {
 		if err := initramfs.CheckOverlay(dir); err != nil {
 			return err

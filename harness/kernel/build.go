@@ -51,7 +51,7 @@ func (l *Lab) BuildTree(ctx context.Context, t Tree, m *machine.Machine, f Flavo
 
 // build makes the kernel of a tree that is configured as s says, unless it is there.
 func (l *Lab) build(ctx context.Context, t Tree, m *machine.Machine, s Spec) (*Image, error) {
-	b, err := l.plan(ctx, t, m, s, s.Flavor.fragments(m.Name))
+	b, err := l.plan(ctx, t, m, s, s.fragments(m))
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +93,9 @@ func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, s Spec, frag
 	name := m.Name + "-" + string(s.Flavor)
 	if t.Name != "pristine" && t.Name != "patched" {
 		name += "-" + t.Name
+	}
+	for _, fragment := range s.More {
+		name += "-" + fragment
 	}
 	if len(s.Config) > 0 {
 		files, err := absolute(s.Config)

@@ -35,7 +35,7 @@ func given(m *machine.Machine, s Spec) (*Image, error) {
 	}
 	image := &Image{Machine: m, Flavor: s.Flavor, Name: release, Path: path, Release: release}
 	image.findCompanions()
-	return image, image.canBoot()
+	return image, image.Needs("a guest", append([]string{m.ConsoleOption}, needed...)...)
 }
 
 // imageIn returns the image in a build directory.
@@ -80,8 +80,8 @@ func (i *Image) findCompanions() {
 	}
 }
 
-// canBoot returns an error if the configuration, as far as it is known, lacks what every guest needs.
-func (i *Image) canBoot() error {
+// Needs returns an error if the kernel is known not to have the options that something takes, built in.
+func (i *Image) Needs(what string, options ...string) error {
 	if i.Config == "" {
 		return nil
 	}
@@ -90,13 +90,13 @@ func (i *Image) canBoot() error {
 		return err
 	}
 	var missing []string
-	for _, name := range append([]string{i.Machine.ConsoleOption}, needed...) {
+	for _, name := range options {
 		if kconfig.Value(config, name) != "y" {
 			missing = append(missing, name)
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("no guest can come up with the kernel %s, which was built without %s: set them to y", i.Path, strings.Join(missing, ", "))
+		return fmt.Errorf("%s needs a kernel with %s=y, which %s was built without", what, strings.Join(missing, "=y, "), i.Path)
 	}
 	return nil
 }

@@ -20,11 +20,19 @@ type Spec struct {
 	Flavor Flavor
 	// Series is the directory of a series to be applied in place of the laboratory's, by any flavor; empty for none.
 	Series string
-	// Config are files with options that are merged after the flavor's, a later one over an earlier.
+	// More names fragments of images/config, such as "share", for what the flavors do without. They are merged after the flavor's.
+	More []string
+	// Config are files with options that are merged after all these, a later one over an earlier.
 	Config []string
 	// Given is a kernel that is there: an image, or the build directory that has it. It is taken as it is, whatever else is said.
 	Given string
 }
+
+// Fragments for Spec.More.
+const (
+	// Share lets a guest have directories of the host's.
+	Share = "share"
+)
 
 // Name is what reports call the kernel: the flavor, and what it has beside it.
 func (s Spec) Name() string {
@@ -35,10 +43,23 @@ func (s Spec) Name() string {
 	if s.Series != "" {
 		name += "+" + filepath.Base(s.Series)
 	}
+	for _, fragment := range s.More {
+		name += "+" + fragment
+	}
 	for _, path := range s.Config {
 		name += "+" + strings.TrimSuffix(filepath.Base(path), ".config")
 	}
 	return name
+}
+
+// fragments returns the names of the config fragments on a machine, in the order in which they are merged. Those of an architecture need not
+// exist.
+func (s Spec) fragments(m *machine.Machine) []string {
+	names := s.Flavor.fragments(m.Name)
+	for _, fragment := range s.More {
+		names = append(names, fragment, fragment+"-"+m.Name)
+	}
+	return names
 }
 
 // Kernel returns the kernel that s describes, and makes all that it needs first, each only where something changed. Cancelling ctx stops

@@ -56,7 +56,7 @@ func TestGiven(t *testing.T) {
 		{"tree/" + m.Image, "tree/" + m.Image, "tree/.config", "tree/System.map", ""},
 		{"boot/vmlinuz", "boot/vmlinuz", "boot/config-6.12.1-mine", "", ""},
 		{"alone/bzImage", "alone/bzImage", "", "", ""},
-		{"modular", "", "", "", "built without CONFIG_VIRTIO_CONSOLE: set them to y"},
+		{"modular", "", "", "", "a guest needs a kernel with CONFIG_VIRTIO_CONSOLE=y, which "},
 		{"empty", "", "", "", "has no arch/x86/boot/bzImage"},
 		{"other", "", "", "", "use --arch ppc64"},
 		{"nothing", "", "", "", "no such file"},

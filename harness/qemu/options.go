@@ -117,6 +117,17 @@ func Console() Option {
 	}
 }
 
+// Share gives the machine a directory of the host's, which the guest mounts as 9p by its tag. Filesystems that are mounted in the directory
+// belong to it, too.
+func Share(tag, dir string, readOnly bool) Option {
+	access := ""
+	if readOnly {
+		access = ",readonly=on"
+	}
+	return Args("-fsdev", "local,id="+tag+",security_model=none,multidevs=remap"+access+",path="+escape(dir),
+		"-device", "virtio-9p-pci,fsdev="+tag+",mount_tag="+tag)
+}
+
 // Port gives the machine a virtio-serial port with that name, connected to VM.Port.
 func Port(name string) Option {
 	return func(s *spec) error {

@@ -33,6 +33,8 @@ func TestOptions(t *testing.T) {
 		{"a log with a comma in its name", ConsoleLog("/logs/a,b"), "-chardev file,id=console,path=/logs/a,,b -serial chardev:console"},
 		{"a console", Console(), "-chardev socket,id=console,fd=3 -serial chardev:console"},
 		{"a port", Port("agent"), "-device virtio-serial-pci -chardev socket,id=port0,fd=3 -device virtserialport,chardev=port0,name=agent"},
+		{"a share", Share("s", "/a,b", false), "-fsdev local,id=s,security_model=none,multidevs=remap,path=/a,,b -device virtio-9p-pci,fsdev=s,mount_tag=s"},
+		{"a share to be read", Share("s", "/a", true), "-fsdev local,id=s,security_model=none,multidevs=remap,readonly=on,path=/a -device virtio-9p-pci,fsdev=s,mount_tag=s"},
 		{"even nodes", NUMA(2, 4, 512), "-object memory-backend-ram,id=memory0,size=256M -numa node,nodeid=0,cpus=0-1,memdev=memory0 " +
 			"-object memory-backend-ram,id=memory1,size=256M -numa node,nodeid=1,cpus=2-3,memdev=memory1"},
 		{"uneven nodes", NUMA(2, 3, 512), "-object memory-backend-ram,id=memory0,size=256M -numa node,nodeid=0,cpus=0-0,memdev=memory0 " +

@@ -27,6 +27,7 @@ type bootFlags struct {
 	mem          string
 	append       string
 	files        []string
+	share        []string
 	timeout      time.Duration
 }
 
@@ -47,6 +48,7 @@ Where the kernel panicked, hung, was not done after --timeout, or complained abo
   gpclab boot --arch ppc64 -- cat /proc/self/container
   echo 'cat /proc/containers' | gpclab boot --arch ppc64 --numa 2
   gpclab boot --arch x86_64 --files ./mytools --timeout 1m -- mytool
+  gpclab boot --arch x86_64 --share ~/suite --share ~/results:/results -- /mnt/suite/run
   gpclab boot --arch x86_64 --kernel ~/linux/build -- uname -r
   gpclab boot --arch x86_64 --flavor vanilla --series ~/myseries --config lockdep.config`,
 		Args: commandAfterDash,
@@ -69,6 +71,7 @@ func (b *bootFlags) add(f *pflag.FlagSet) {
 	f.IntVar(&b.numa, "numa", 1, "number of NUMA nodes that processors and memory are split over")
 	f.StringVar(&b.append, "append", "", "more arguments for the kernel's command line")
 	f.StringArrayVar(&b.files, "files", nil, "lay the content of `DIR` over the guest's root (may be repeated)")
+	f.StringArrayVar(&b.share, "share", nil, "give the guest a directory of the host's, `DIR[:PATH][:ro]`, at /mnt/NAME without a PATH (may be repeated)")
 	f.DurationVar(&b.timeout, "timeout", 0, "end a guest that is not done after this time, such as 90s (default: never)")
 }
 
@@ -127,9 +130,26 @@ func (f bootFlags) config() (guest.Config, kernel.Flavor, error) {
 	if f.numa < 1 {
 		return guest.Config{}, "", fmt.Errorf("--numa %d: a machine has at least 1 node", f.numa)
 	}
+	shares, err := f.shares()
+	if err != nil {
+		return guest.Config{}, "", err
+	}
 	config := guest.Config{Kernel: &kernel.Image{Machine: m}, SMP: f.smp, Memory: f.mem, NUMA: f.numa,
-		Append: f.append, Files: f.files, Timeout: f.timeout}
+		Append: f.append, Files: f.files, Shares: shares, Timeout: f.timeout}
 	return config, flavor, config.Check()
+}
+
+// shares returns the shares that --share describes.
+func (f bootFlags) shares() ([]guest.Share, error) {
+	var all []guest.Share
+	for _, text := range f.share {
+		s, err := guest.ParseShare(text)
+		if err != nil {
+			return nil, fmt.Errorf("--share: %w", err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
 }
 
 // prepare builds the kernel and the initramfs for config.
@@ -139,6 +159,9 @@ func prepare(ctx context.Context, config *guest.Config, spec kernel.Spec) error 
 		return err
 	}
 	m := config.Kernel.Machine
+	if len(config.Shares) > 0 {
+		spec.More = append(spec.More, kernel.Share)
+	}
 	if config.Kernel, err = lab.Kernel(ctx, m, spec); err != nil {
 		return err
 	}

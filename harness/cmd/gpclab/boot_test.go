@@ -64,6 +64,8 @@ func TestBootRefusesWrongFlags(t *testing.T) {
 		{"--timeout -1s", "timeout"},
 		{"--kernel x --series y", "takes a kernel as it is"},
 		{"--kernel x --config y", "takes a kernel as it is"},
+		{"--share :ro", "begins with a directory"},
+		{"--share /etc:/", "the guest's root"},
 		{"--nonsense", "nonsense"},
 		{"ls", "put -- before"},
 	} {

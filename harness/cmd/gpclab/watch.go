@@ -124,6 +124,13 @@ func (f watchFlags) work(out io.Writer, argv []string) (func(context.Context) er
 func (f watchFlags) watched(lab *kernel.Lab) []string {
 	paths := []string{filepath.Join(lab.Root(), "userspace"), filepath.Join(lab.Root(), "images")}
 	paths = append(append(paths, f.files...), f.kernelFlags.config...)
+	shares, _ := f.shares() // work has refused wrong ones
+	for _, s := range shares {
+		// What a guest may write to changes by its own doing.
+		if s.ReadOnly {
+			paths = append(paths, s.Dir)
+		}
+	}
 	switch {
 	case f.kernel != "":
 		return append(paths, f.image())
