@@ -201,10 +201,10 @@ func (b *bench) boot(ctx context.Context, image *kernel.Image, plan string, conf
 	defer os.RemoveAll(files)
 	config.Kernel, config.Initramfs, config.Files = image, b.base, []string{files}
 	// The workload has nothing to say until it is done.
-	config.Timeout, config.Silence = limit, limit
+	config.Timeout, config.Silence, config.Bare = limit, limit, true
 	config.LogDir = filepath.Join(b.lab.BuildDir(), "log")
 	var stdout, stderr bytes.Buffer
-	result, err := guest.Run(ctx, config, guest.Job{Argv: []string{"cat", "/results"}, Stdout: &stdout, Stderr: &stderr, Bare: true})
+	result, err := guest.Run(ctx, config, guest.Job{Argv: []string{"cat", "/results"}, Stdout: &stdout, Stderr: &stderr})
 	switch {
 	case err != nil:
 		return "", err

@@ -31,15 +31,23 @@ type Config struct {
 	Files []string
 	// Shares are directories of the host's that the guest mounts.
 	Shares []Share
+	// Disks are the sizes, in QEMU's notation, of empty disks, /dev/vda and so on.
+	Disks []string
+	// Bare leaves the guest without a mounted hierarchy of containers.
+	Bare bool
 	// Timeout is how long the guest may live, without limit if 0.
 	Timeout time.Duration
 	// Silence is how long the guest may say nothing, on its console while it comes up and to the host's questions from then on, before it
 	// counts as hung. If 0, that is two minutes.
 	Silence time.Duration
-	// LogDir is where the console's log is kept.
+	// LogDir is where the console's log is kept, until there are many newer ones.
 	LogDir string
+	// Log is where it is kept instead, if not empty, for whoever asked for it to delete.
+	Log string
 	// ExtraArgs are added to the emulator's arguments. An -accel among them replaces the choice of an accelerator.
 	ExtraArgs []string
+	// Yielding lets the host's other programs go first.
+	Yielding bool
 	// OneHostProcessor keeps the emulator on one of the host's processors.
 	OneHostProcessor bool
 }
@@ -56,8 +64,6 @@ type Job struct {
 	Env []string
 	// Dir is the working directory, "/" if empty.
 	Dir string
-	// Bare leaves the guest without a mounted hierarchy of containers.
-	Bare bool
 }
 
 // Result is what is known about a guest that has ended.
@@ -69,6 +75,8 @@ type Result struct {
 	// Complaints are the kernel's reports of trouble, those about a panic included, and one about a guest's clock that runs wrong. They are
 	// from the kernel's own log, which programs cannot write to in its name; where the guest has died, from the console.
 	Complaints []complaint.Report
+	// Log is what the kernel has said, as its console shows it: its own word, or where the guest has died or has lost a part of it the console's text.
+	Log string
 	// Taint is the kernel's taint mask when the command had ended.
 	Taint uint64
 }
@@ -78,7 +86,7 @@ type Result struct {
 // Result.Complaint makes one of them. In every case the emulator is gone when Run returns, and the result tells what is known. A job that is too large to be told to the guest is
 // an error before it boots.
 func Run(ctx context.Context, c Config, job Job) (Result, error) {
-	spec := wire.Job{Argv: job.Argv, Env: job.Env, Dir: job.Dir, Bare: job.Bare, Stdin: job.Stdin != nil}
+	spec := wire.Job{Argv: job.Argv, Env: job.Env, Dir: job.Dir, Bare: c.Bare, Stdin: job.Stdin != nil}
 	if len(spec.Argv) == 0 {
 		spec.Argv = []string{"/bin/sh"}
 	}

@@ -37,7 +37,7 @@ func Interactive(ctx context.Context, c Config) (Result, error) {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 
-	spec, err := wire.Encode(wire.Job{Argv: mounting(c.Shares, []string{"/bin/sh"}), Env: []string{"TERM=" + terminalType()}, Terminal: terminalSize()})
+	spec, err := wire.Encode(wire.Job{Argv: mounting(c.Shares, []string{"/bin/sh"}), Env: []string{"TERM=" + terminalType()}, Terminal: terminalSize(), Bare: c.Bare})
 	if err != nil {
 		return Result{}, err
 	}

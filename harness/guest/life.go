@@ -16,7 +16,7 @@ type talker func(vm *qemu.VM, log string) (*conversation, error)
 // live is a guest's whole life, from its boot to what is said about it afterwards. console decides where its console
 // goes: to the log at the given path, or to the conversation, which then keeps the log.
 func live(ctx context.Context, c Config, console func(log string) qemu.Option, talk talker) (Result, error) {
-	log, err := newLog(c)
+	log, err := c.newLog()
 	if err != nil {
 		return Result{}, err
 	}
@@ -29,7 +29,8 @@ func live(ctx context.Context, c Config, console func(log string) qemu.Option, t
 	if talking != nil {
 		result.judge(talking, string(text), !c.exact())
 	} else {
-		result.Complaints = complaint.Find(string(text))
+		result.Log = string(text)
+		result.Complaints = complaint.Find(result.Log)
 	}
 	return result, describe(err, log, string(text), result.Complaints)
 }
@@ -39,11 +40,11 @@ func (r *Result) judge(talking *conversation, console string, realTime bool) {
 	status := talking.status
 	// What the kernel itself has handed over is its word, whatever programs have printed on the console. The console counts where
 	// the guest has died, and where the log was longer than the kernel keeps.
+	r.Log = talking.log.String()
 	if status == nil && !talking.left || status != nil && status.LogLost {
-		r.Complaints = complaint.Find(console)
-	} else {
-		r.Complaints = complaint.Find(talking.log.String())
+		r.Log = console
 	}
+	r.Complaints = complaint.Find(r.Log)
 	if status != nil {
 		r.Taint = status.Taint
 		if status.End == wire.ByItself {

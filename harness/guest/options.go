@@ -54,6 +54,15 @@ func (c Config) options() ([]qemu.Option, error) {
 		return nil, err
 	}
 	options = append(options, shares...)
+	disks, err := c.diskOptions()
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	options = append(options, disks...)
+	if c.Yielding {
+		options = append(options, qemu.Yielding())
+	}
 	if c.OneHostProcessor {
 		options = append(options, qemu.OneHostProcessor())
 	}
@@ -111,7 +120,7 @@ func (c Config) dimensions() (processors, memory int, err error) {
 	if size == "" {
 		size = c.Kernel.Machine.Memory
 	}
-	if memory, err = qemu.ParseMemory(size); err != nil {
+	if memory, err = qemu.ParseSize(size); err != nil {
 		return 0, 0, err
 	}
 	switch {
@@ -132,6 +141,9 @@ func (c Config) dimensions() (processors, memory int, err error) {
 func (c Config) Check() error {
 	if c.Timeout < 0 {
 		return fmt.Errorf("a timeout of %v: give a positive time, such as 30s", c.Timeout)
+	}
+	if _, err := c.diskSizes(); err != nil {
+		return err
 	}
 	_, _, err := c.dimensions()
 	return err

@@ -37,6 +37,8 @@ func TestCheck(t *testing.T) {
 		{"more nodes than processors", func(c *Config) { c.NUMA, c.SMP = 3, 2 }, "3 NUMA nodes need"},
 		{"memory that does not divide", func(c *Config) { c.NUMA, c.Memory = 3, "512M" }, "evenly"},
 		{"negative timeout", func(c *Config) { c.Timeout = -time.Second }, "timeout"},
+		{"disks", func(c *Config) { c.Disks = []string{"64M", "2G"} }, ""},
+		{"nonsense for a disk", func(c *Config) { c.Disks = []string{"64M", "big"} }, `a disk: "big"`},
 		{"missing directory", func(c *Config) { c.Files = []string{"/nonexistent"} }, "/nonexistent"},
 		{"file for a directory", func(c *Config) { c.Files = []string{file} }, "not a directory"},
 	} {
@@ -55,16 +57,36 @@ func TestLogsArePruned(t *testing.T) {
 	if err := os.WriteFile(other, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	var newest string
 	for range keptLogs + 3 {
-		var err error
-		if newest, err = newLog(c); err != nil {
+		if _, err := c.newLog(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	logs, err := filepath.Glob(filepath.Join(c.LogDir, "console-*"))
-	if err != nil || len(logs) != keptLogs {
-		t.Errorf("%d logs are kept, want %d (%v)", len(logs), keptLogs, err)
+	kept := func() []string {
+		logs, err := filepath.Glob(filepath.Join(c.LogDir, "console-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return logs
+	}
+	if n := len(kept()); n != keptLogs+3 {
+		t.Errorf("of today's logs %d are kept, want all %d", n, keptLogs+3)
+	}
+	for _, path := range kept() {
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-2*keptFor)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newest, err := c.newLog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(kept()); n != keptLogs {
+		t.Errorf("of old logs %d are kept, want %d", n, keptLogs)
+	}
+	c.Log = filepath.Join(c.LogDir, "console-mine.log")
+	if path, err := c.newLog(); path != c.Log || err != nil || len(kept()) != keptLogs+1 {
+		t.Errorf("a log with a place of its own: %s, %v, with %d others", path, err, len(kept()))
 	}
 	for _, path := range []string{newest, other} {
 		if _, err := os.Stat(path); err != nil {

@@ -8,16 +8,47 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gpc/harness/kconfig"
 )
 
+// Fragment is the path of a config fragment of the laboratory's.
+func (l *Lab) Fragment(name string) string {
+	return filepath.Join(l.root, "images", "config", name+".config")
+}
+
+// SplitConfig splits what a user has named as options to be merged: names of fragments of the laboratory's, and files.
+func (l *Lab) SplitConfig(named []string) (fragments, files []string) {
+	for _, name := range named {
+		if _, err := os.Stat(name); err != nil && filepath.Base(name) == name {
+			if _, err := os.Stat(l.Fragment(name)); err == nil {
+				fragments = append(fragments, name)
+				continue
+			}
+		}
+		files = append(files, name)
+	}
+	return fragments, files
+}
+
+// distinct returns names, each where it is first.
+func distinct(names []string) []string {
+	var all []string
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 // fragment merges config fragments, and files with options after them. Fragments that belong to an architecture alone need not exist.
 func (l *Lab) fragment(names []string, arch string, files []string) ([]byte, error) {
 	var merged bytes.Buffer
 	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(l.root, "images", "config", name+".config"))
+		text, err := os.ReadFile(l.Fragment(name))
 		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(name, "-"+arch) {
 			continue
 		}
@@ -28,6 +59,9 @@ func (l *Lab) fragment(names []string, arch string, files []string) ([]byte, err
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) && filepath.Base(file) == file {
+			return nil, fmt.Errorf("%w, nor has images/config options of that name", err)
+		}
 		if err != nil {
 			return nil, err
 		}

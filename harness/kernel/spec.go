@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gpc/harness/machine"
@@ -22,7 +23,8 @@ type Spec struct {
 	Series string
 	// More names fragments of images/config, such as "share", for what the flavors do without. They are merged after the flavor's.
 	More []string
-	// Config are files with options that are merged after all these, a later one over an earlier.
+	// Config are files with options that are merged after all these, a later one over an earlier. What is no file, but the name of a fragment
+	// of images/config, counts as one of More.
 	Config []string
 	// Given is a kernel that is there: an image, or the build directory that has it. It is taken as it is, whatever else is said.
 	Given string
@@ -32,6 +34,8 @@ type Spec struct {
 const (
 	// Share lets a guest have directories of the host's.
 	Share = "share"
+	// Suite is what other people's test suites ask of a kernel, disks among it.
+	Suite = "suite"
 )
 
 // Name is what reports call the kernel: the flavor, and what it has beside it.
@@ -72,6 +76,8 @@ func (l *Lab) Kernel(ctx context.Context, m *machine.Machine, s Spec) (*Image, e
 	if err != nil {
 		return nil, err
 	}
+	more, files := l.SplitConfig(s.Config)
+	s.More, s.Config = distinct(append(slices.Clone(s.More), more...)), files
 	return l.build(ctx, t, m, s)
 }
 

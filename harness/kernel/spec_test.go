@@ -3,6 +3,7 @@ package kernel
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,6 +146,24 @@ func TestVerify(t *testing.T) {
 	}
 	if _, err := l.fragment(nil, "x86_64", []string{filepath.Join(l.root, "bad.config")}); err == nil || !strings.Contains(err.Error(), "bad.config:2:") {
 		t.Errorf("nonsense in a file: %v", err)
+	}
+}
+
+func TestSplitConfig(t *testing.T) {
+	l := lab(t)
+	write(t, l.root, map[string]string{"images/config/suite.config": "", "images/config/mine.config": ""})
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"mine": ""})
+	t.Chdir(dir)
+	fragments, files := l.SplitConfig([]string{"suite", "mine", "./suite", "other"})
+	if !slices.Equal(fragments, []string{"suite"}) || !slices.Equal(files, []string{"mine", "./suite", "other"}) {
+		t.Errorf("got the fragments %q and the files %q", fragments, files)
+	}
+	if got := distinct([]string{"suite", "share", "suite"}); !slices.Equal(got, []string{"suite", "share"}) {
+		t.Errorf("got %q", got)
+	}
+	if _, err := l.fragment(nil, "x86_64", files[2:]); err == nil || !strings.Contains(err.Error(), "nor has images/config") {
+		t.Errorf("what is neither a file nor a name: %v", err)
 	}
 }
 

@@ -13,7 +13,20 @@ import (
 // time.
 func OneHostProcessor() Option {
 	return func(s *spec) error {
-		s.oneHostProcessor = true
+		s.prepare = append(s.prepare, keepOnOneProcessor)
+		return nil
+	}
+}
+
+// yielding is how nice an emulator is that lets others go first: to each of its threads they have three of their own.
+const yielding = 5
+
+// Yielding lets the host's other programs go first, where they all have more to do than the host has processors.
+func Yielding() Option {
+	return func(s *spec) error {
+		s.prepare = append(s.prepare, func(pid int) error {
+			return eachThread(pid, func(tid int) error { return unix.Setpriority(unix.PRIO_PROCESS, tid, yielding) })
+		})
 		return nil
 	}
 }
@@ -35,6 +48,11 @@ func keepOnOneProcessor(pid int) error {
 		}
 		skip--
 	}
+	return eachThread(pid, func(tid int) error { return unix.SchedSetaffinity(tid, &one) })
+}
+
+// eachThread does something to all threads of a process. One that has ended meanwhile needs it no more.
+func eachThread(pid int, do func(tid int) error) error {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
 		return err
@@ -44,8 +62,8 @@ func keepOnOneProcessor(pid int) error {
 		if err != nil {
 			return err
 		}
-		if err := unix.SchedSetaffinity(tid, &one); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("sched_setaffinity: %w", err)
+		if err := do(tid); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("thread %d of the emulator: %w", tid, err)
 		}
 	}
 	return nil

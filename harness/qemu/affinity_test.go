@@ -8,6 +8,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func TestYielding(t *testing.T) {
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	s := newSpec()
+	if err := Yielding()(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.prepare[0](cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	// The system call returns 20 less the nice value.
+	if n, err := unix.Getpriority(unix.PRIO_PROCESS, cmd.Process.Pid); err != nil || 20-n < yielding {
+		t.Errorf("the process is %d nice, %v", 20-n, err)
+	}
+}
+
 func TestKeepOnOneProcessor(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {

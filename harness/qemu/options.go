@@ -15,9 +15,10 @@ type spec struct {
 	args      []string
 	inherited []*os.File // what the emulator gets beside its standard files, from descriptor 3 on
 	ports     map[string]net.Conn
+	disks     int
 	console   net.Conn
 
-	oneHostProcessor bool
+	prepare []func(pid int) error // what is done to the emulator, with all its threads, before the guest runs
 }
 
 func newSpec() *spec { return &spec{ports: make(map[string]net.Conn)} }
@@ -94,6 +95,18 @@ func Kernel(path, commandLine string) Option { return Args("-kernel", path, "-ap
 func Initramfs(f *os.File) Option {
 	return func(s *spec) error {
 		s.add("-initrd", "/proc/self/fd/"+s.inherit(f))
+		return nil
+	}
+}
+
+// Disk gives the machine a disk with the content of f, which may have no name any more. What the guest wants to be on the medium for good need
+// not get there: the disk ends with the machine. Starting the machine closes f.
+func Disk(f *os.File) Option {
+	return func(s *spec) error {
+		id := fmt.Sprintf("disk%d", s.disks)
+		s.disks++
+		s.add("-blockdev", "driver=raw,node-name="+id+",cache.no-flush=on,discard=unmap,file.driver=file,file.locking=off,"+
+			"file.filename=/proc/self/fd/"+s.inherit(f), "-device", "virtio-blk-pci,drive="+id)
 		return nil
 	}
 }

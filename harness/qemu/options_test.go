@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -35,6 +36,21 @@ func TestOptions(t *testing.T) {
 		{"a port", Port("agent"), "-device virtio-serial-pci -chardev socket,id=port0,fd=3 -device virtserialport,chardev=port0,name=agent"},
 		{"a share", Share("s", "/a,b", false), "-fsdev local,id=s,security_model=none,multidevs=remap,path=/a,,b -device virtio-9p-pci,fsdev=s,mount_tag=s"},
 		{"a share to be read", Share("s", "/a", true), "-fsdev local,id=s,security_model=none,multidevs=remap,readonly=on,path=/a -device virtio-9p-pci,fsdev=s,mount_tag=s"},
+		{"disks", func(s *spec) error {
+			for range 2 {
+				f, err := os.CreateTemp(t.TempDir(), "")
+				if err != nil {
+					return err
+				}
+				if err := Disk(f)(s); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, "-blockdev driver=raw,node-name=disk0,cache.no-flush=on,discard=unmap,file.driver=file,file.locking=off,file.filename=/proc/self/fd/3 " +
+			"-device virtio-blk-pci,drive=disk0 " +
+			"-blockdev driver=raw,node-name=disk1,cache.no-flush=on,discard=unmap,file.driver=file,file.locking=off,file.filename=/proc/self/fd/4 " +
+			"-device virtio-blk-pci,drive=disk1"},
 		{"even nodes", NUMA(2, 4, 512), "-object memory-backend-ram,id=memory0,size=256M -numa node,nodeid=0,cpus=0-1,memdev=memory0 " +
 			"-object memory-backend-ram,id=memory1,size=256M -numa node,nodeid=1,cpus=2-3,memdev=memory1"},
 		{"uneven nodes", NUMA(2, 3, 512), "-object memory-backend-ram,id=memory0,size=256M -numa node,nodeid=0,cpus=0-0,memdev=memory0 " +
@@ -65,14 +81,14 @@ func TestPortsAreKeptApart(t *testing.T) {
 	}
 }
 
-func TestParseMemory(t *testing.T) {
+func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int{"512": 512, "512M": 512, "768m": 768, "1G": 1024, "2g": 2048} {
-		if got, err := ParseMemory(text); got != want || err != nil {
+		if got, err := ParseSize(text); got != want || err != nil {
 			t.Errorf("%q: got %d, error %v; want %d", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", "0", "0G", "-1", "M", "1.5G", "12K", "a lot", "512MB", "99999999999", "4000000000G"} {
-		if got, err := ParseMemory(text); err == nil {
+		if got, err := ParseSize(text); err == nil {
 			t.Errorf("%q passed for %d MiB", text, got)
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// ParseMemory reads an amount of memory in QEMU's notation, a number with M (or nothing) or G behind it, and returns
+// ParseSize reads the size of a memory or of a disk in QEMU's notation, a number with M (or nothing) or G behind it, and returns
 // it in MiB.
-func ParseMemory(text string) (int, error) {
+func ParseSize(text string) (int, error) {
 	digits, unit := text, 1
 	switch {
 	case strings.HasSuffix(text, "M"), strings.HasSuffix(text, "m"):
@@ -18,7 +18,7 @@ func ParseMemory(text string) (int, error) {
 	}
 	n, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil || n == 0 || n*uint64(unit) > 1<<31-1 {
-		return 0, fmt.Errorf("%q is not an amount of memory: give MiB or GiB, such as 512M or 2G", text)
+		return 0, fmt.Errorf("%q is not a size: give MiB or GiB, such as 512M or 2G", text)
 	}
 	return int(n) * unit, nil
 }

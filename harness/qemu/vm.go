@@ -71,7 +71,7 @@ func Start(ctx context.Context, program string, options ...Option) (*VM, error) 
 	}
 	// QEMU has its ends of all connections now. Ours see an end of file when QEMU dies only if nobody else has them.
 	s.closeInherited()
-	if err := vm.connect(s.oneHostProcessor); err != nil {
+	if err := vm.connect(s.prepare); err != nil {
 		vm.Kill()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -97,9 +97,9 @@ func (vm *VM) run(started chan<- error) {
 	close(vm.done)
 }
 
-// connect takes up the QMP connection, starts listening to events, and lets the guest run. The emulator, which has all its threads
-// by then, first goes to one processor of the host if it shall.
-func (vm *VM) connect(oneHostProcessor bool) error {
+// connect takes up the QMP connection, starts listening to events, and lets the guest run. To the emulator, which has all its threads
+// by then, is first done what there is to do to it.
+func (vm *VM) connect(prepare []func(pid int) error) error {
 	if err := vm.monitor.Connect(); err != nil {
 		close(vm.events)
 		return err
@@ -110,8 +110,8 @@ func (vm *VM) connect(oneHostProcessor bool) error {
 		return err
 	}
 	go vm.translate(raw)
-	if oneHostProcessor {
-		if err := keepOnOneProcessor(vm.cmd.Process.Pid); err != nil {
+	for _, do := range prepare {
+		if err := do(vm.cmd.Process.Pid); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package regress
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"html/template"
 	"io"
 	"os"
@@ -19,8 +20,13 @@ var pageTemplate = template.Must(template.New("report").Parse(pageText))
 // page is what the HTML report shows.
 type page struct {
 	tally
+	// Took is the time from the first guest's beginning to the end of the last.
 	Took   time.Duration
 	Guests []guestPart
+	// Chart is the picture itself, as an address that holds it, Measured when it was made; empty for none. Coverage leads to pages.
+	Chart    template.URL
+	Measured time.Time
+	Coverage string
 }
 
 // tally counts tests, not their subtests.
@@ -48,14 +54,42 @@ type testPart struct {
 // WriteHTML writes what has been recorded as a page that needs nothing beside it: which tests ran on which kernel, how long they took, what those
 // that failed said, and the console of a guest in which anything went wrong.
 func (r *Recorder) WriteHTML(w io.Writer) error {
-	var p page
+	p := page{Coverage: r.Coverage}
+	if err := p.addChart(r.Chart); err != nil {
+		return err
+	}
+	var first, last time.Time
 	for _, s := range r.report.Packages {
 		g := describeGuest(s)
 		p.Guests = append(p.Guests, g)
-		p.Took += g.Took
+		if first.IsZero() || g.Began.Before(first) {
+			first = g.Began
+		}
+		if ended := g.Began.Add(g.Took); ended.After(last) {
+			last = ended
+		}
 		p.Passed, p.Failed, p.Skipped = p.Passed+g.Passed, p.Failed+g.Failed, p.Skipped+g.Skipped
 	}
+	p.Took = last.Sub(first).Round(time.Second)
 	return pageTemplate.Execute(w, p)
+}
+
+// addChart adds the picture at a path.
+func (p *page) addChart(path string) error {
+	if path == "" {
+		return nil
+	}
+	picture, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	p.Chart = template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(picture))
+	p.Measured = info.ModTime()
+	return nil
 }
 
 // describeGuest describes a guest from its record.

@@ -47,6 +47,7 @@ func (o *observer) see(e Event) {
 // finish ends all tests: those that had begun and those that had not have failed, by the guest's death or otherwise; and Health says
 // what else is wrong. What happened stands in full in one place, the innermost test that had begun or else Health.
 func (o *observer) finish(result guest.Result, err error) {
+	o.kernelsOwn(result.Log)
 	problem := o.verdict(result, err)
 	lost := "as the tests were cut off"
 	for i, name := range slices.Backward(o.open) {
@@ -68,6 +69,16 @@ func (o *observer) finish(result guest.Result, err error) {
 		return
 	}
 	o.emit("pass", Health, "")
+}
+
+// kernelsOwn tells what has become of the tests that the kernel itself has run, if it is one that has.
+func (o *observer) kernelsOwn(log string) {
+	i := slices.Index(o.waiting, KUnit)
+	if i < 0 {
+		return
+	}
+	o.waiting = slices.Delete(o.waiting, i, i+1)
+	Report(o.target, "", kunit(log), o.sink)
 }
 
 // taintTest is the taint of a kernel that has run tests of its own, which is no complaint.

@@ -10,7 +10,12 @@ import (
 )
 
 // Recorder keeps what has become of tests, for a report. The zero value is ready for use.
-type Recorder struct{ report gtr.Report }
+type Recorder struct {
+	report gtr.Report
+	// Chart is the path of a picture, in SVG, of what operations cost, for the page for people; Coverage is where its reader finds which lines
+	// of the kernel's code have run. Empty for none.
+	Chart, Coverage string
+}
 
 // Record adds an event.
 func (r *Recorder) Record(e Event) {
@@ -42,8 +47,8 @@ const (
 
 // End adds how a guest has ended that was put to tests.
 func (r *Recorder) End(image *kernel.Image, ending Ending) {
-	s := r.suite(name(image))
-	s.Duration = ending.Took
+	s := r.suite(Name(image))
+	s.Timestamp, s.Duration = ending.Began, ending.Took
 	s.AddProperty(propertyLinux, image.Release)
 	s.AddProperty(propertyConsole, ending.ConsoleLog)
 	if trouble := ending.Trouble(); trouble != nil {
@@ -55,7 +60,7 @@ func (r *Recorder) End(image *kernel.Image, ending Ending) {
 func (r *Recorder) suite(name string) *gtr.Package {
 	n := len(r.report.Packages)
 	if n == 0 || r.report.Packages[n-1].Name != name {
-		r.report.Packages = append(r.report.Packages, gtr.Package{Name: name, Timestamp: time.Now()})
+		r.report.Packages = append(r.report.Packages, gtr.Package{Name: name})
 		n++
 	}
 	return &r.report.Packages[n-1]

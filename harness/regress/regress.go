@@ -57,8 +57,9 @@ type Ending struct {
 	Died error
 	// NotRun are the tests that had not begun by then.
 	NotRun []string
-	// Took is how long the guest lived.
-	Took time.Duration
+	// Began is when the guest was started, Took how long it lived.
+	Began time.Time
+	Took  time.Duration
 }
 
 // Trouble returns what was wrong with the kernel, or with the host, beyond tests that failed: why the guest died, or what its kernel
@@ -72,7 +73,7 @@ func (e Ending) Trouble() error {
 
 // Run boots a guest with a kernel, and runs the tests that pattern (go test -run) matches, of those for the kernel's flavor. The guest may live
 // for limit. It calls sink with each event as it comes. Every test that was to run has an end among the events: one that the guest's death
-// interrupted or prevented has failed. A last test, Health, stands for the kernel and the run as a whole.
+// interrupted or prevented has failed. Where the kernel tests itself as it boots, KUnit is one more, with a subtest for each. A last one, Health, stands for the kernel and the run as a whole.
 //
 // An error means that the tests could not be started; how the guest ended is told by events, and by what Run returns.
 func Run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
@@ -82,7 +83,13 @@ func Run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern stri
 // RunWith is Run with an addition to the tests' environment.
 func RunWith(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, env []string, limit time.Duration,
 	sink func(Event)) (Ending, error) {
-	names, err := chosen(lab, Target{image.Machine, image.Flavor}, pattern)
+	return run(ctx, lab, image, pattern, env, limit, false, sink)
+}
+
+// run is RunWith; a guest that yields lets others go first.
+func run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, env []string, limit time.Duration, yields bool,
+	sink func(Event)) (Ending, error) {
+	names, err := expected(lab, image, pattern)
 	if err != nil {
 		return Ending{}, err
 	}
@@ -90,8 +97,8 @@ func RunWith(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern 
 	if err != nil {
 		return Ending{}, err
 	}
-	config.Timeout = limit
-	o := newObserver(name(image), names, sink)
+	config.Timeout, config.Yielding = limit, yields
+	o := newObserver(Name(image), names, sink)
 	began := time.Now()
 	result, err := boot(ctx, config, pattern, env, o)
 	took := time.Since(began)
@@ -99,11 +106,24 @@ func RunWith(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern 
 		return Ending{}, ctx.Err()
 	}
 	o.finish(result, err)
-	return Ending{Result: result, Died: err, NotRun: o.waiting, Took: took}, nil
+	return Ending{Result: result, Died: err, NotRun: o.waiting, Began: began, Took: took}, nil
 }
 
-// name is what events and reports call the tests of a kernel, for example "x86_64/debug".
-func name(image *kernel.Image) string { return image.Machine.Name + "/" + image.Name }
+// Name is what events and reports call the tests of a kernel, for example "x86_64/debug".
+func Name(image *kernel.Image) string { return image.Machine.Name + "/" + image.Name }
+
+// expected returns the names of the tests that end in a guest with a kernel, when it is put to those that pattern matches: all but Health.
+func expected(lab *kernel.Lab, image *kernel.Image, pattern string) ([]string, error) {
+	names, err := chosen(lab, Target{image.Machine, image.Flavor}, pattern)
+	if err != nil {
+		return nil, err
+	}
+	self, err := runsKUnit(image)
+	if self {
+		names = append(names, KUnit)
+	}
+	return names, err
+}
 
 // chosen returns the names of the target's tests that pattern matches, at least one.
 func chosen(lab *kernel.Lab, target Target, pattern string) ([]string, error) {
@@ -129,6 +149,7 @@ func prepare(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (guest.C
 		Initramfs: base,
 		Files:     []string{suite},
 		NUMA:      nodes,
+		Bare:      true,
 		LogDir:    filepath.Join(lab.BuildDir(), "log"),
 	}, nil
 }
@@ -142,7 +163,7 @@ func boot(ctx context.Context, config guest.Config, pattern string, env []string
 	if pattern != "" {
 		argv = append(argv, "-test.run="+pattern)
 	}
-	result, err := guest.Run(ctx, config, guest.Job{Argv: argv, Env: env, Stdout: output, Stderr: output, Bare: true})
+	result, err := guest.Run(ctx, config, guest.Job{Argv: argv, Env: env, Stdout: output, Stderr: output})
 	output.Close()
 	if convertErr := <-done; err == nil {
 		err = convertErr

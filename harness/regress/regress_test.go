@@ -2,6 +2,7 @@ package regress
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -25,42 +26,43 @@ func TestGuest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var suites []Suite
+	for _, target := range Targets() {
+		suites = append(suites, Suite{Target: target, Spec: kernel.Spec{Flavor: target.Flavor}, Pattern: target.Pattern()})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	all, err := Start(ctx, lab, suites)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, m := range machine.All() {
 		t.Run(m.Name, func(t *testing.T) {
-			t.Parallel() // for no guest keeps all of the host's processors busy
-			for _, target := range Targets() {
-				if target.Machine == m {
-					t.Run(string(target.Flavor), func(t *testing.T) { runTarget(t, lab, target) })
+			for _, r := range all {
+				if r.Suite.Target.Machine == m {
+					t.Run(string(r.Suite.Target.Flavor), func(t *testing.T) { followAll(t, r) })
 				}
 			}
 		})
 	}
 }
 
-// runTarget runs the tests of a target, and each of them as a subtest of t when it begins in the guest.
-func runTarget(t *testing.T, lab *kernel.Lab, target Target) {
-	events := make(chan Event)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	failed := make(chan error, 1)
-	go func() {
-		image, err := lab.Build(ctx, target.Machine, target.Flavor)
-		if err == nil {
-			_, err = Run(ctx, lab, image, target.Pattern(), Limit, func(e Event) { events <- e })
-		}
-		failed <- err
-		close(events)
-	}()
-	follow(t, events, "")
-	if err := <-failed; err != nil {
+// followAll makes each test of a guest a subtest of t.
+func followAll(t *testing.T, r *Running) {
+	next, stop := iter.Pull(r.Events())
+	defer stop()
+	follow(t, next, "")
+	ending, err := r.End()
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("the guest took %.1fs", ending.Took.Seconds())
 }
 
 // follow reports the events of the test called name, which has begun, until its end; and its subtests as subtests. An empty name stands
 // for all of them.
-func follow(t *testing.T, events <-chan Event, name string) {
-	for e := range events {
+func follow(t *testing.T, next func() (Event, bool), name string) {
+	for e, ok := next(); ok; e, ok = next() {
 		below, inside := strings.CutPrefix(e.Test, prefix(name))
 		switch {
 		case e.Test == name && e.Action == "output":
@@ -73,7 +75,7 @@ func follow(t *testing.T, events <-chan Event, name string) {
 			}
 			return
 		case e.Action == "run" && inside && !strings.Contains(below, "/"):
-			t.Run(below, func(t *testing.T) { follow(t, events, e.Test) })
+			t.Run(below, func(t *testing.T) { follow(t, next, e.Test) })
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,12 +24,16 @@ import (
 // bootFlags are the flags of `gpclab boot`.
 type bootFlags struct {
 	kernelFlags
+	reportFlags
 	arch, flavor string
 	smp, numa    int
 	mem          string
 	append       string
 	files        []string
 	share        []string
+	disk         []string
+	bare         bool
+	log          string
 	timeout      time.Duration
 }
 
@@ -43,12 +49,16 @@ input and run in order, and the guest powers off at their end. With -- CMD: that
 output, standard error and exit status are gpclab's own.
 
 Where the kernel panicked, hung, was not done after --timeout, or complained about anything, the exit status says so
-('gpclab --help' lists them), its report stands on standard error, and the console's log is kept in build/log.`,
+('gpclab --help' lists them), its report stands on standard error, and the console's log is kept in build/log, or where --log says.
+
+With --junit or --html, what the command or the script prints is read as the kernel's Test Anything Protocol, which kselftest and others
+speak, and reported test by test; a test that failed makes the exit status 1 at least.`,
 		Example: `  gpclab boot --arch x86_64
   gpclab boot --arch ppc64 -- cat /proc/self/container
   echo 'cat /proc/containers' | gpclab boot --arch ppc64 --numa 2
   gpclab boot --arch x86_64 --files ./mytools --timeout 1m -- mytool
   gpclab boot --arch x86_64 --share ~/suite --share ~/results:/results -- /mnt/suite/run
+  gpclab boot --arch ppc64 --disk 1G --files ./suite --log suite.log -- /suite/run
   gpclab boot --arch x86_64 --kernel ~/linux/build -- uname -r
   gpclab boot --arch x86_64 --flavor vanilla --series ~/myseries --config lockdep.config`,
 		Args: commandAfterDash,
@@ -57,6 +67,7 @@ Where the kernel panicked, hung, was not done after --timeout, or complained abo
 		},
 	}
 	flags.add(cmd.Flags())
+	flags.reportFlags.add(cmd.Flags())
 	return cmd
 }
 
@@ -72,6 +83,9 @@ func (b *bootFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&b.append, "append", "", "more arguments for the kernel's command line")
 	f.StringArrayVar(&b.files, "files", nil, "lay the content of `DIR` over the guest's root (may be repeated)")
 	f.StringArrayVar(&b.share, "share", nil, "give the guest a directory of the host's, `DIR[:PATH][:ro]`, at /mnt/NAME without a PATH (may be repeated)")
+	f.StringArrayVar(&b.disk, "disk", nil, "give the guest an empty disk of `SIZE`, such as 512M, which is deleted afterwards, and merge --config suite (may be repeated)")
+	f.BoolVar(&b.bare, "bare", false, "mount no hierarchy of containers")
+	f.StringVar(&b.log, "log", "", "write what the console shows to `FILE`, which is kept, and not below build/log, where only the newest stay")
 	f.DurationVar(&b.timeout, "timeout", 0, "end a guest that is not done after this time, such as 90s (default: never)")
 }
 
@@ -95,20 +109,33 @@ func commandAfterDash(cmd *cobra.Command, args []string) error {
 // boot does what flags say with argv as the guest's command, if there is one.
 func boot(ctx context.Context, flags bootFlags, argv []string) error {
 	config, flavor, err := flags.config()
+	if err == nil && flags.asked() && interactive(argv) {
+		err = errors.New("--junit and --html are for a command or a script, which tells of tests")
+	}
 	if err != nil {
 		return exitError{status: statusUsage, err: err}
 	}
 	if err := config.CheckFiles(); err != nil {
 		return err
 	}
-	if err := prepare(ctx, &config, flags.spec(flavor)); err != nil {
-		return err
-	}
-	result, err := start(ctx, config, argv)
+	reports, err := openCommandReports(flags.reportFlags, argv)
 	if err != nil {
 		return err
 	}
-	return verdict(result)
+	defer reports.discard()
+	if err := prepare(ctx, &config, flags.spec(flavor)); err != nil {
+		return err
+	}
+	if !flags.asked() {
+		result, err := start(ctx, config, argv, os.Stdout)
+		return cmp.Or(err, verdict(result))
+	}
+	result, err := start(ctx, config, argv, io.MultiWriter(os.Stdout, reports))
+	if ctx.Err() != nil {
+		return err
+	}
+	failed := reports.end(config.Kernel, result, err)
+	return cmp.Or(err, verdict(result), failed)
 }
 
 // config checks the flags and turns them into a guest that lacks only what has to be built.
@@ -135,7 +162,7 @@ func (f bootFlags) config() (guest.Config, kernel.Flavor, error) {
 		return guest.Config{}, "", err
 	}
 	config := guest.Config{Kernel: &kernel.Image{Machine: m}, SMP: f.smp, Memory: f.mem, NUMA: f.numa,
-		Append: f.append, Files: f.files, Shares: shares, Timeout: f.timeout}
+		Append: f.append, Files: f.files, Shares: shares, Disks: f.disk, Bare: f.bare, Log: f.log, Timeout: f.timeout}
 	return config, flavor, config.Check()
 }
 
@@ -162,6 +189,9 @@ func prepare(ctx context.Context, config *guest.Config, spec kernel.Spec) error 
 	if len(config.Shares) > 0 {
 		spec.More = append(spec.More, kernel.Share)
 	}
+	if len(config.Disks) > 0 {
+		spec.More = append(spec.More, kernel.Suite)
+	}
 	if config.Kernel, err = lab.Kernel(ctx, m, spec); err != nil {
 		return err
 	}
@@ -170,16 +200,21 @@ func prepare(ctx context.Context, config *guest.Config, spec kernel.Spec) error 
 	return err
 }
 
-// start boots the guest in the way that suits standard input and argv.
-func start(ctx context.Context, config guest.Config, argv []string) (guest.Result, error) {
-	terminal := term.IsTerminal(int(os.Stdin.Fd()))
-	if terminal && len(argv) == 0 {
+// onTerminal tells whether standard input is a terminal.
+func onTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
+
+// interactive tells whether the user gets a shell on the guest's console.
+func interactive(argv []string) bool { return onTerminal() && len(argv) == 0 }
+
+// start boots the guest in the way that suits standard input and argv. A command's or a script's output goes to stdout.
+func start(ctx context.Context, config guest.Config, argv []string, stdout io.Writer) (guest.Result, error) {
+	if interactive(argv) {
 		fmt.Fprintf(os.Stderr, "Linux %s (%s) on %s with %d processors. %s.\n", config.Kernel.Release, config.Kernel.Name,
 			config.Kernel.Machine.Name, config.SMP, guest.EscapeHelp)
 		return guest.Interactive(ctx, config)
 	}
-	job := guest.Job{Argv: argv, Stdout: os.Stdout, Stderr: os.Stderr}
-	if !terminal {
+	job := guest.Job{Argv: argv, Stdout: stdout, Stderr: os.Stderr}
+	if !onTerminal() {
 		job.Stdin = os.Stdin
 	}
 	result, err := guest.Run(ctx, config, job)

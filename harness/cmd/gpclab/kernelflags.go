@@ -17,7 +17,7 @@ type kernelFlags struct {
 // add adds the flags that tell how a kernel is built.
 func (f *kernelFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.series, "series", "", "apply the series in `DIR`, of the form of kernel-patches, in place of that; with --flavor vanilla if it brings no containers")
-	flags.StringArrayVar(&f.config, "config", nil, "merge the options in `FILE` over the flavor's (may be repeated)")
+	flags.StringArrayVar(&f.config, "config", nil, "merge the options in `FILE`, or those of that name in images/config, over the flavor's (may be repeated)")
 }
 
 // addGiven adds the flag for a kernel that is there.

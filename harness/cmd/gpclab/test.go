@@ -19,8 +19,9 @@ import (
 // testFlags are what a user may say to gpclab test.
 type testFlags struct {
 	kernelFlags
-	arch, flavor, run, junit, html string
-	tap                            bool
+	reportFlags
+	arch, flavor, run string
+	tap               bool
 }
 
 func newTestCommand() *cobra.Command {
@@ -30,9 +31,10 @@ func newTestCommand() *cobra.Command {
 		Short: "Run the in-guest regression tests",
 		Long: `Run the in-guest regression tests: ordinary Go tests, in userspace/guesttest, that run as root in a guest of the patched kernel.
 
-Without --arch and --flavor all architectures and patched flavors are tested, one guest after the other; vtime, which only
-accounts time otherwise, with the tests of that unless --flavor names it. A guest that dies fails
-the test that ran and all that had not run.
+Without --arch and --flavor all architectures and patched flavors are tested, in guests beside each other, as far as the host has
+processors and memory for them, and shown one after the other; vtime, which only accounts time otherwise, with the tests of that
+unless --flavor names it. A guest that dies fails the test that ran and all that had not run. Of a kernel with KUnit, its own tests
+are tests, too.
 
 The exit status tells the worst of what happened in all guests: that a kernel panicked, was not done in time, or complained, or else
 that a test failed ('gpclab --help' has the numbers).`,
@@ -45,10 +47,9 @@ that a test failed ('gpclab --help' has the numbers).`,
 	cmd.Flags().StringVar(&flags.arch, "arch", "", "test only this architecture: "+strings.Join(machine.Names(), " or "))
 	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release, debug or vtime")
 	flags.addGiven(cmd.Flags())
-	flags.add(cmd.Flags())
+	flags.kernelFlags.add(cmd.Flags())
 	cmd.Flags().StringVar(&flags.run, "run", "", "run only tests whose names match `REGEXP`, as go test -run does")
-	cmd.Flags().StringVar(&flags.junit, "junit", "", "write a JUnit XML report to `FILE`")
-	cmd.Flags().StringVar(&flags.html, "html", "", "write a page for people to `FILE`: kernels, tests, times, and what those that failed said")
+	flags.reportFlags.add(cmd.Flags())
 	cmd.Flags().BoolVar(&flags.tap, "tap", false, "print the kernel's Test Anything Protocol (KTAP) in place of text for people")
 	return cmd
 }
@@ -66,26 +67,34 @@ func runTests(ctx context.Context, out io.Writer, flags testFlags) error {
 	if err != nil {
 		return err
 	}
-	reports, err := openReports(flags)
+	reports, err := openReports(flags.reportFlags)
 	if err != nil {
 		return err
 	}
 	defer reports.discard()
+	reports.addFindings(lab, flags.html)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	guests, err := regress.Start(ctx, lab, suites)
+	if err != nil {
+		return err
+	}
 	verdict := new(testVerdict)
 	view := flags.view(out)
-	view.begin(len(suites))
-	for _, s := range suites {
-		image, err := lab.Kernel(ctx, s.target.Machine, flags.spec(s.target.Flavor))
+	view.begin(len(guests))
+	for _, g := range guests {
+		image, tests, err := g.Built()
 		if err != nil {
 			return err
 		}
 		name := image.Machine.Name + "/" + image.Name
-		view.beginGuest(name, s.tests)
-		ending, err := regress.Run(ctx, lab, image, s.pattern, regress.Limit, func(e regress.Event) {
+		view.beginGuest(name, len(tests))
+		for e := range g.Events() {
 			verdict.see(e)
 			view.see(e)
 			reports.Record(e)
-		})
+		}
+		ending, err := g.End()
 		if err != nil {
 			return err
 		}
@@ -108,16 +117,9 @@ func (f testFlags) view(out io.Writer) testView {
 	return &plainView{out: out}
 }
 
-// suite is a kernel, the tests that it is put to, and how many they are.
-type suite struct {
-	target  regress.Target
-	pattern string
-	tests   int
-}
-
 // chosenSuites returns the targets that have tests which the user asks for; some tests are for one flavor only.
-func chosenSuites(lab *kernel.Lab, targets []regress.Target, flags testFlags) ([]suite, error) {
-	var suites []suite
+func chosenSuites(lab *kernel.Lab, targets []regress.Target, flags testFlags) ([]regress.Suite, error) {
+	var suites []regress.Suite
 	for _, target := range targets {
 		pattern := flags.run
 		if pattern == "" && flags.flavor == "" {
@@ -128,7 +130,7 @@ func chosenSuites(lab *kernel.Lab, targets []regress.Target, flags testFlags) ([
 			return nil, err
 		}
 		if len(names) > 0 {
-			suites = append(suites, suite{target, pattern, len(names) + 1}) // and Health
+			suites = append(suites, regress.Suite{Target: target, Spec: flags.spec(target.Flavor), Pattern: pattern})
 		}
 	}
 	if len(suites) == 0 {

@@ -23,7 +23,6 @@ type plainView struct {
 	out         io.Writer
 	guest       string
 	done, total int
-	started     time.Time
 	output      []string // of the current test
 	times       []string // a line for each guest
 }
@@ -37,7 +36,7 @@ func (p *plainView) see(e regress.Event) {
 	case e.Action == "output":
 		p.output = append(p.output, e.Output)
 	case e.Action == "run" && e.TopLevel():
-		p.started, p.output = time.Now(), nil
+		p.output = nil
 	case e.Ends() && e.TopLevel():
 		p.finished(e)
 	}
@@ -51,7 +50,7 @@ func (p *plainView) finished(e regress.Event) {
 		result = "FAIL"
 		fmt.Fprint(p.out, strings.Join(p.output, ""))
 	}
-	fmt.Fprintf(p.out, "%s  %s [%d/%d] %s (%.1fs)\n", result, p.guest, p.done, p.total, e.Test, time.Since(p.started).Seconds())
+	fmt.Fprintf(p.out, "%s  %s [%d/%d] %s (%.1fs)\n", result, p.guest, p.done, p.total, e.Test, e.Elapsed)
 }
 
 func (p *plainView) endGuest(took time.Duration) {

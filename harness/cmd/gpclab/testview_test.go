@@ -79,7 +79,7 @@ func TestPlainView(t *testing.T) {
 
 func TestReportsAppearWhole(t *testing.T) {
 	dir := t.TempDir()
-	flags := testFlags{junit: filepath.Join(dir, "a.xml"), html: filepath.Join(dir, "a.html")}
+	flags := reportFlags{junit: filepath.Join(dir, "a.xml"), html: filepath.Join(dir, "a.html")}
 	for _, complete := range []bool{false, true} {
 		r, err := openReports(flags)
 		if err != nil {
@@ -99,7 +99,7 @@ func TestReportsAppearWhole(t *testing.T) {
 			t.Errorf("complete %v: %v are there, %v", complete, left, err)
 		}
 	}
-	if _, err := openReports(testFlags{junit: flags.junit, html: "/nonexistent/a.html"}); statusOf(err) != statusNotTested {
+	if _, err := openReports(reportFlags{junit: flags.junit, html: "/nonexistent/a.html"}); statusOf(err) != statusNotTested {
 		t.Errorf("a report in a directory that is not there: %v", err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 2 {

@@ -123,7 +123,8 @@ func (f watchFlags) work(out io.Writer, argv []string) (func(context.Context) er
 // watched returns the files and directories in which edits count.
 func (f watchFlags) watched(lab *kernel.Lab) []string {
 	paths := []string{filepath.Join(lab.Root(), "userspace"), filepath.Join(lab.Root(), "images")}
-	paths = append(append(paths, f.files...), f.kernelFlags.config...)
+	_, config := lab.SplitConfig(f.kernelFlags.config)
+	paths = append(append(paths, f.files...), config...)
 	shares, _ := f.shares() // work has refused wrong ones
 	for _, s := range shares {
 		// What a guest may write to changes by its own doing.
