@@ -475,9 +475,11 @@ func TestClockOfTheGuest(t *testing.T) {
 // TestBusyHost boots guests while the host has more to do than it can. What the kernel knows of its clocks must not depend on that; run looks at
 // complaints, of the clock too.
 func TestBusyHost(t *testing.T) {
-	ctx, idle := context.WithCancel(t.Context())
-	var busy sync.WaitGroup
 	eachMachine(t, func(t *testing.T, c guest.Config) {
+		ctx, idle := context.WithCancel(t.Context())
+		var busy sync.WaitGroup
+		defer busy.Wait() // and no longer: other guests are tested meanwhile
+		defer idle()
 		for range 6 * runtime.NumCPU() {
 			cmd := exec.CommandContext(ctx, "sh", "-c", "while :; do :; done")
 			if err := cmd.Start(); err != nil {
@@ -490,8 +492,6 @@ func TestBusyHost(t *testing.T) {
 			t.Errorf("output %q", stdout)
 		}
 	})
-	idle()
-	busy.Wait()
 }
 
 // canceller ends a context at the first output.
