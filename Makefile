@@ -5,6 +5,7 @@ MAKEFLAGS += --no-print-directory
 # What a fresh Debian 12 or 13 lacks. LINUX_SRC= replaces the kernel source's package.
 PACKAGES ?= $(if $(LINUX_SRC),,linux-source-6.12) build-essential bc bison flex cpio xz-utils libelf-dev libssl-dev \
 	ccache git qemu-system-x86 qemu-system-ppc gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross
+TEST_PACKAGES ?= gdb-multiarch
 MODELS_PACKAGES ?= spin gcc
 CHECK_PACKAGES ?= sparse python3 $(MODELS_PACKAGES)
 
@@ -46,6 +47,7 @@ boot-ppc: $(GPCLAB) ## the same on big-endian ppc64
 # The kernels are built first, where progress shows.
 .PHONY: test
 test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of both architectures
+	@scripts/install-packages $(TEST_PACKAGES)
 	@go vet ./... && go vet -tags guest,debug ./userspace/...
 	@$(GPCLAB) build
 	@go test -timeout 80m ./...

@@ -132,3 +132,30 @@ func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
+
+// explain lets all that is told of a kernel's troubles be explained, in one text.
+func explain(with func(string) string, err error, found []complaint.Report) {
+	var texts []*string
+	for i := range found {
+		texts = append(texts, &found[i].Text)
+	}
+	var panicked *PanicError
+	var corrupt *CorruptError
+	var stuck *StuckError
+	switch {
+	case errors.As(err, &panicked):
+		texts = append(texts, &panicked.Text)
+	case errors.As(err, &corrupt):
+		texts = append(texts, &corrupt.Text)
+	case errors.As(err, &stuck):
+		texts = append(texts, &stuck.Tail, &stuck.Where)
+	}
+	const between = "\x00\n"
+	var all []string
+	for _, t := range texts {
+		all = append(all, *t)
+	}
+	for i, t := range strings.SplitN(with(strings.Join(all, between)), between, len(texts)) {
+		*texts[i] = t
+	}
+}

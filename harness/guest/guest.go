@@ -40,6 +40,15 @@ type Config struct {
 	// Silence is how long the guest may say nothing, on its console while it comes up and to the host's questions from then on, before it
 	// counts as hung. If 0, that is two minutes.
 	Silence time.Duration
+	// Explain, if there is one, is given what the kernel said about its troubles, and where processors were that hang. It returns the text
+	// with what more is known, such as the lines of source.
+	Explain func(text string) string
+	// Dump is the path of a file, not there yet, that takes the guest's memory if its kernel panics, finds its memory corrupt, or hangs; empty for
+	// none.
+	Dump string
+	// Debugger, if there is one, is called with the path of a socket when gdb may connect there. The guest does not begin before gdb lets it, and
+	// never counts as hung.
+	Debugger func(socket string)
 	// LogDir is where the console's log is kept, until there are many newer ones.
 	LogDir string
 	// Log is where it is kept instead, if not empty, for whoever asked for it to delete.
@@ -77,6 +86,8 @@ type Result struct {
 	Complaints []complaint.Report
 	// Log is what the kernel has said, as its console shows it: its own word, or where the guest has died or has lost a part of it the console's text.
 	Log string
+	// Dump is the path of a file with the guest's memory, empty if there was no need for one.
+	Dump string
 	// Taint is the kernel's taint mask when the command had ended.
 	Taint uint64
 }

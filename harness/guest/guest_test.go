@@ -20,6 +20,7 @@ import (
 	"gpc/harness/guest"
 	"gpc/harness/initramfs"
 	"gpc/harness/kernel"
+	"gpc/harness/lines"
 	"gpc/harness/machine"
 	"gpc/harness/qemu"
 )
@@ -400,17 +401,33 @@ func TestComplaints(t *testing.T) {
 		if result.ExitStatus != 3 {
 			t.Errorf("status %d, want 3", result.ExitStatus)
 		}
-		_, err = guest.Run(t.Context(), c, provoke("EXCEPTION", ""))
+		c.Dump = filepath.Join(t.TempDir(), "a core, its name")
+		c.Explain = func(text string) string { return lines.Annotate(t.Context(), c.Kernel, text) }
+		result, err = guest.Run(t.Context(), c, provoke("EXCEPTION", ""))
 		var panicked *guest.PanicError
 		if !errors.As(err, &panicked) || !strings.Contains(panicked.Text, "lkdtm_EXCEPTION") || !strings.Contains(panicked.Text, "Kernel panic - not syncing") {
-			t.Errorf("error %v, want a PanicError", err)
+			t.Fatalf("error %v, want a PanicError", err)
 		}
+		checkLines(t, panicked.Text, "lkdtm_EXCEPTION", "drivers/misc/lkdtm/bugs.c:")
+		if result.Dump != c.Dump {
+			t.Fatalf("there is no dump: %v", err)
+		}
+		checkDump(t, c)
 	})
+}
+
+// checkLines looks for a function in a text, and for its line of source behind it.
+func checkLines(t *testing.T, text, function, line string) {
+	t.Helper()
+	if !regexp.MustCompile(`\b` + function + `\+0x\w+/0x\w+ \[` + regexp.QuoteMeta(line) + `\d+`).MatchString(text) {
+		t.Errorf("nothing tells that %s is in %s:\n%s", function, line, text)
+	}
 }
 
 // TestCorruptMemory lets a kernel with KASAN write to memory that it has freed, and the job go on for ever.
 func TestCorruptMemory(t *testing.T) {
 	c := flavored(t, machine.All()[0], kernel.Debug)
+	c.Explain = func(text string) string { return lines.Annotate(t.Context(), c.Kernel, text) }
 	_, err := guest.Run(t.Context(), c, provoke("WRITE_AFTER_FREE", "sleep 1000"))
 	var corrupt *guest.CorruptError
 	if !errors.As(err, &corrupt) {
@@ -421,17 +438,20 @@ func TestCorruptMemory(t *testing.T) {
 			t.Errorf("no %q in the report:\n%s", want, corrupt.Text)
 		}
 	}
+	checkLines(t, corrupt.Text, "lkdtm_WRITE_AFTER_FREE", "drivers/misc/lkdtm/heap.c:")
 }
 
 // TestProcessorsThatHang locks up all processors, interrupts off, after which nobody answers.
 func TestProcessorsThatHang(t *testing.T) {
 	eachFlavored(t, kernel.Debug, func(t *testing.T, c guest.Config) {
 		c.SMP, c.Silence = 1, 15*time.Second
+		c.Explain = func(text string) string { return lines.Annotate(t.Context(), c.Kernel, text) }
 		_, err := guest.Run(t.Context(), c, provoke("HARDLOCKUP", ""))
 		var stuck *guest.StuckError
 		if !errors.As(err, &stuck) || !stuck.Silent || !strings.Contains(stuck.Where, "lkdtm_HARDLOCKUP") {
-			t.Errorf("error %v, want a StuckError that names lkdtm_HARDLOCKUP", err)
+			t.Fatalf("error %v, want a StuckError that names lkdtm_HARDLOCKUP", err)
 		}
+		checkLines(t, stuck.Where, "lkdtm_HARDLOCKUP", "drivers/misc/lkdtm/bugs.c:")
 	})
 }
 

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -26,13 +27,20 @@ func live(ctx context.Context, c Config, console func(log string) qemu.Option, t
 	if readErr != nil && err == nil {
 		err = readErr
 	}
+	if _, statErr := os.Stat(c.Dump); c.Dump != "" && statErr == nil {
+		result.Dump = c.Dump
+	}
 	if talking != nil {
-		result.judge(talking, string(text), !c.exact())
+		result.judge(talking, string(text), !c.exact() && c.Debugger == nil)
 	} else {
 		result.Log = string(text)
 		result.Complaints = complaint.Find(result.Log)
 	}
-	return result, describe(err, log, string(text), result.Complaints)
+	err = describe(err, log, string(text), result.Complaints)
+	if c.Explain != nil && ctx.Err() == nil {
+		explain(c.Explain, err, result.Complaints)
+	}
+	return result, err
 }
 
 // judge fills in what is known from a conversation that has ended, and from the console.
@@ -65,10 +73,11 @@ func (c Config) boot(ctx context.Context, console qemu.Option, talk talker, log 
 	if err != nil {
 		return nil, err
 	}
-	vm, err := qemu.Start(ctx, c.Kernel.Machine.QEMU, append(options, console)...)
+	vm, remove, err := c.start(ctx, append(options, console))
 	if err != nil {
 		return nil, err
 	}
+	defer remove()
 	defer vm.Kill()
 
 	talking, err := talk(vm, log)
@@ -78,6 +87,10 @@ func (c Config) boot(ctx context.Context, console qemu.Option, talk talker, log 
 	talking.start()
 	end := c.watch(ctx, vm, talking, log)
 	_, silent := talking.silence()
+	var undumped error
+	if c.Dump != "" && worthDump(end) {
+		undumped = c.dump(vm)
+	}
 	vm.Kill()
 	talking.console.Wait()
 	if cause := context.Cause(ctx); cause != nil && cause != errLeft {
@@ -85,13 +98,16 @@ func (c Config) boot(ctx context.Context, console qemu.Option, talk talker, log 
 		return nil, cause
 	}
 	if _, stuck := end.(*StuckError); stuck && talking.passingOutput() {
-		return nil, end
+		return nil, errors.Join(end, undumped)
 	}
 	// The machine is gone, and the conversation ends when it has passed on what was still under way.
 	<-talking.done
 	talking.left = end == errLeft && silent < answersWithin
-	if end == nil {
+	switch {
+	case end == nil:
 		end = talking.end()
+	case undumped != nil:
+		end = errors.Join(end, undumped)
 	}
 	return talking, end
 }
@@ -175,7 +191,7 @@ func (c Config) dead(ctx context.Context, vm *qemu.VM, talking *conversation, co
 	} else if console.complained {
 		limit = min(limit, lastWords)
 	}
-	if silent < limit {
+	if silent < limit || c.Debugger != nil {
 		return nil
 	}
 	return &StuckError{Silent: true, After: limit, Where: where(vm, c.Kernel)}

@@ -60,6 +60,9 @@ func (c Config) options() ([]qemu.Option, error) {
 		return nil, err
 	}
 	options = append(options, disks...)
+	if c.Dump != "" {
+		options = append(options, qemu.Args(machine.Dump...))
+	}
 	if c.Yielding {
 		options = append(options, qemu.Yielding())
 	}
@@ -76,6 +79,9 @@ func (c Config) exact() bool { return slices.Contains(c.ExtraArgs, "-accel") }
 // logSize keeps the kernel from overwriting its log before the agent has read it.
 const logSize = "log_buf_len=1M"
 
+// fixedAddresses keeps the kernel where it was linked to be, as debuggers expect it.
+const fixedAddresses = "nokaslr"
+
 // commandLine returns the arguments of the kernel. It is told whatever it would else find out by watching devices for a while: on a busy
 // host they are late, and it would find anything. Append comes last, and so wins.
 func (c Config) commandLine() ([]string, error) {
@@ -90,6 +96,9 @@ func (c Config) commandLine() ([]string, error) {
 			}
 			line = append(line, tsc(qemu.TSCFrequency(), hz)...)
 		}
+	}
+	if c.Dump != "" || c.Debugger != nil {
+		line = append(line, fixedAddresses)
 	}
 	if c.Append != "" {
 		line = append(line, c.Append)
@@ -149,8 +158,12 @@ func (c Config) Check() error {
 	return err
 }
 
-// CheckFiles tells whether the directories of Files are there and can be laid over the initramfs, and those of Shares are there.
+// CheckFiles tells whether the directories of Files are there and can be laid over the initramfs, those of Shares are there, and Dump can be
+// written.
 func (c Config) CheckFiles() error {
+	if err := checkDump(c.Dump); err != nil {
+		return err
+	}
 	for _, s := range c.Shares {
 		if err := s.check(); err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"gpc/harness/symbols"
 )
 
-// mostCallers is how many functions of a processor's stack are named.
+// mostCallers is how many places on a processor's stack are told.
 const mostCallers = 16
 
 // where tells what a guest's processors are at, and stops them for good. What it cannot find out it says.
@@ -34,32 +34,34 @@ func place(p qemu.Processor, functions symbols.Table) string {
 	if p.User {
 		return fmt.Sprintf("a program, at %#x", p.PC)
 	}
-	name, offset, ok := functions.At(p.PC)
+	text, ok := functions.Place(p.PC)
 	if !ok {
 		return fmt.Sprintf("%#x, which is not the kernel", p.PC)
 	}
-	text := fmt.Sprintf("%s+%#x", name, offset)
 	if p.Halted {
 		text += ", waiting for an interrupt"
 	}
 	if callers := callers(p, functions); len(callers) > 0 {
-		text += "\n    on its stack, some perhaps from earlier: " + strings.Join(callers, " ")
+		text += "\n    on its stack, some perhaps from earlier:\n    " + strings.Join(callers, "\n    ")
 	}
 	return text
 }
 
-// callers names the functions that a processor in the kernel may return to: the one in its link register, and those whose addresses lie on its
-// stack, from the top.
+// callers tells where a processor in the kernel may return to: the place in its link register, and those whose addresses lie on its stack, from the
+// top.
 func callers(p qemu.Processor, functions symbols.Table) []string {
-	var names []string
+	var places []string
 	for _, address := range append([]uint64{p.Link}, p.Stack...) {
-		name, _, ok := functions.Inside(address)
-		if ok && (len(names) == 0 || names[len(names)-1] != name) {
-			names = append(names, name)
+		if !functions.Inside(address) {
+			continue
 		}
-		if len(names) == mostCallers {
+		place, _ := functions.Place(address)
+		if len(places) == 0 || places[len(places)-1] != place {
+			places = append(places, place)
+		}
+		if len(places) == mostCallers {
 			break
 		}
 	}
-	return names
+	return places
 }

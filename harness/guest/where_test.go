@@ -25,9 +25,9 @@ func TestPlace(t *testing.T) {
 		want string
 	}{
 		{qemu.Processor{PC: 0x400000, User: true, Stack: []uint64{0x1210}}, "a program, at 0x400000"},
-		{qemu.Processor{PC: 0x1104, Halted: true}, "spin+0x4, waiting for an interrupt"},
+		{qemu.Processor{PC: 0x1104, Halted: true}, "spin+0x4/0x100, waiting for an interrupt"},
 		{qemu.Processor{PC: 0x1104, Link: 0x1208, Stack: []uint64{7, 0x1210, 0x1200, 0x1304, 0x1500}},
-			"spin+0x4\n    on its stack, some perhaps from earlier: caller outer"},
+			"spin+0x4/0x100\n    on its stack, some perhaps from earlier:\n    caller+0x8/0x100\n    caller+0x10/0x100\n    outer+0x4/0x100"},
 		{qemu.Processor{PC: 0x10}, "0x10, which is not the kernel"},
 	} {
 		if got := place(tt.p, functions); got != tt.want {

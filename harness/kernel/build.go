@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"gpc/harness/command"
+	"gpc/harness/kconfig"
 	"gpc/harness/machine"
 	"gpc/harness/progress"
 	"gpc/harness/series"
@@ -262,17 +263,31 @@ func (b *build) compile(ctx context.Context) error {
 			total = n
 		}
 	}
+	targets, err := b.targets()
+	if err != nil {
+		return err
+	}
 	step := progress.Start(fmt.Sprintf("build the %s kernel for %s", b.spec.Name(), b.machine.Name), total)
 	count := 0
-	err := b.runMake(ctx, "build", func(line string) {
+	err = b.runMake(ctx, "build", func(line string) {
 		if objectLine.MatchString(line) {
 			count++
 			step.Add(1)
 		}
-	}, b.machine.Target)
+	}, targets...)
 	step.Done(err)
 	if err == nil && count > total/2 {
 		err = os.WriteFile(counter, []byte(strconv.Itoa(count)), 0o644)
 	}
 	return err
+}
+
+// targets are what make is to make: the image, and gdb's commands for kernels if they were asked for.
+func (b *build) targets() ([]string, error) {
+	config, err := os.ReadFile(filepath.Join(b.dir, ".config"))
+	targets := []string{b.machine.Target}
+	if kconfig.Value(config, "CONFIG_GDB_SCRIPTS") == "y" {
+		targets = append(targets, "scripts_gdb")
+	}
+	return targets, err
 }

@@ -33,6 +33,9 @@ func given(m *machine.Machine, s Spec) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
 	image := &Image{Machine: m, Flavor: s.Flavor, Name: release, Path: path, Release: release}
 	image.findCompanions()
 	return image, image.Needs("a guest", append([]string{m.ConsoleOption}, needed...)...)

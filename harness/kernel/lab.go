@@ -48,6 +48,19 @@ func (i *Image) HZ() (int, error) {
 	return hz, nil
 }
 
+// Linked returns the path of the kernel as it was linked, which has its symbols. Where it is not there, the error says what to do.
+func (i *Image) Linked() (string, error) {
+	dir := i.Dir
+	if dir == "" {
+		dir = filepath.Dir(i.Path)
+	}
+	path := filepath.Join(dir, "vmlinux")
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("debuggers need the vmlinux of the kernel %s: give the directory in which it was built: %w", i.Path, err)
+	}
+	return path, nil
+}
+
 // OpenLab finds the repository from the working directory upwards, or else from the place of the program.
 func OpenLab() (*Lab, error) {
 	wd, err := os.Getwd()

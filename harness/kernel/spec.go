@@ -36,6 +36,8 @@ const (
 	Share = "share"
 	// Suite is what other people's test suites ask of a kernel, disks among it.
 	Suite = "suite"
+	// DebugInfo has what debuggers want to know of a kernel, running or dumped.
+	DebugInfo = "debug-info"
 )
 
 // Name is what reports call the kernel: the flavor, and what it has beside it.

@@ -47,6 +47,12 @@ type Machine struct {
 	// ParallelSince is the first version of QEMU (major, minor) whose emulation may run each processor in a thread of
 	// its own; zero for any.
 	ParallelSince [2]int
+	// Dump are further arguments where the guest's memory may be dumped: a device that takes the kernel's word on how to read it.
+	Dump []string
+	// PostMortem is the program that opens a dump. Its arguments are the kernel as it was linked, and the dump.
+	PostMortem string
+	// LinearMap is where the kernel has all memory, itself included, among its addresses; 0 where that does not say where the kernel itself is.
+	LinearMap uint64
 	// Console is the kernel's name of the serial console (console=), and ConsoleOption the option by which a kernel has it.
 	Console, ConsoleOption string
 	// Memory is the default size of the guest's memory, in QEMU's notation.

@@ -24,8 +24,11 @@ var ppc64 = Machine{
 		"-cpu", "power9"},
 	// With a variable for the firmware to keep, the emulator formats the NVRAM, of which the kernel would complain else.
 	RealTime: []string{"-prom-env", "auto-boot?=false"},
-	Console:  "hvc0",
-	Memory:   "1G",
+	// There is no crash for big-endian machines on others.
+	PostMortem: "gdb-multiarch",
+	LinearMap:  0xc000000000000000,
+	Console:    "hvc0",
+	Memory:     "1G",
 
 	ConsoleOption: "CONFIG_HVC_CONSOLE",
 	Recognize:     recognizePPC64,

@@ -19,8 +19,10 @@ var x86_64 = Machine{
 
 	QEMU: "qemu-system-x86_64",
 	// pvpanic turns a kernel panic into the QMP event GUEST_PANICKED.
-	Args:  []string{"-M", "q35", "-device", "pvpanic-pci"},
-	Exact: []string{"-cpu", "qemu64,+x2apic"},
+	Args:       []string{"-M", "q35", "-device", "pvpanic-pci"},
+	Dump:       []string{"-device", "vmcoreinfo"},
+	PostMortem: "crash",
+	Exact:      []string{"-cpu", "qemu64,+x2apic"},
 	// The kernel lets the timer tick a few times to see that its interrupts come. On a busy host they come too late.
 	CommandLine: []string{"no_timer_check"},
 	TSC:         true,

@@ -19,6 +19,7 @@ type spec struct {
 	console   net.Conn
 
 	prepare []func(pid int) error // what is done to the emulator, with all its threads, before the guest runs
+	held    bool                  // a debugger lets the guest run, not we
 }
 
 func newSpec() *spec { return &spec{ports: make(map[string]net.Conn)} }
@@ -139,6 +140,15 @@ func Share(tag, dir string, readOnly bool) Option {
 	}
 	return Args("-fsdev", "local,id="+tag+",security_model=none,multidevs=remap"+access+",path="+escape(dir),
 		"-device", "virtio-9p-pci,fsdev="+tag+",mount_tag="+tag)
+}
+
+// GDB lets gdb connect to the machine through a socket at path. The guest does not begin before gdb lets it.
+func GDB(path string) Option {
+	return func(s *spec) error {
+		s.held = true
+		s.add("-chardev", "socket,id=gdb,server=on,wait=off,path="+escape(path), "-gdb", "chardev:gdb")
+		return nil
+	}
 }
 
 // Port gives the machine a virtio-serial port with that name, connected to VM.Port.

@@ -51,6 +51,7 @@ func TestOptions(t *testing.T) {
 			"-device virtio-blk-pci,drive=disk0 " +
 			"-blockdev driver=raw,node-name=disk1,cache.no-flush=on,discard=unmap,file.driver=file,file.locking=off,file.filename=/proc/self/fd/4 " +
 			"-device virtio-blk-pci,drive=disk1"},
+		{"a debugger", GDB("/tmp/a,b"), "-chardev socket,id=gdb,server=on,wait=off,path=/tmp/a,,b -gdb chardev:gdb"},
 		{"even nodes", NUMA(2, 4, 512), "-object memory-backend-ram,id=memory0,size=256M -numa node,nodeid=0,cpus=0-1,memdev=memory0 " +
 			"-object memory-backend-ram,id=memory1,size=256M -numa node,nodeid=1,cpus=2-3,memdev=memory1"},
 		{"uneven nodes", NUMA(2, 3, 512), "-object memory-backend-ram,id=memory0,size=256M -numa node,nodeid=0,cpus=0-0,memdev=memory0 " +

@@ -74,6 +74,11 @@ func (vm *VM) human(cpu int, line string) (string, error) {
 
 // ask runs a command of the monitor and returns what it returned.
 func (vm *VM) ask(command string, arguments map[string]any) (json.RawMessage, error) {
+	return vm.askFor(answerTime, command, arguments)
+}
+
+// askFor is ask for a command that may take longer, or less.
+func (vm *VM) askFor(patience time.Duration, command string, arguments map[string]any) (json.RawMessage, error) {
 	line, err := json.Marshal(struct {
 		Execute   string         `json:"execute"`
 		Arguments map[string]any `json:"arguments,omitempty"`
@@ -102,8 +107,8 @@ func (vm *VM) ask(command string, arguments map[string]any) (json.RawMessage, er
 		return reply.Return, nil
 	case <-vm.done:
 		return nil, errors.New("the emulator has ended")
-	case <-time.After(answerTime):
-		return nil, fmt.Errorf("the emulator's monitor has not answered to %q for %v", command, answerTime)
+	case <-time.After(patience):
+		return nil, fmt.Errorf("the emulator's monitor has not answered to %q for %v", command, patience)
 	}
 }
 

@@ -36,7 +36,7 @@ type VM struct {
 }
 
 // Start starts the emulator called program as options say, and the guest in it. The machine lives until Kill, until ctx ends, or
-// until the emulator fails. A guest that powers off or resets is stopped and stays, one that panics goes on, for Kill to end.
+// until the emulator fails. With GDB among the options the guest waits. A guest that powers off or resets is stopped and stays, one that panics goes on, for Kill to end.
 func Start(ctx context.Context, program string, options ...Option) (*VM, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -71,7 +71,7 @@ func Start(ctx context.Context, program string, options ...Option) (*VM, error) 
 	}
 	// QEMU has its ends of all connections now. Ours see an end of file when QEMU dies only if nobody else has them.
 	s.closeInherited()
-	if err := vm.connect(s.prepare); err != nil {
+	if err := vm.connect(s); err != nil {
 		vm.Kill()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -97,9 +97,9 @@ func (vm *VM) run(started chan<- error) {
 	close(vm.done)
 }
 
-// connect takes up the QMP connection, starts listening to events, and lets the guest run. To the emulator, which has all its threads
-// by then, is first done what there is to do to it.
-func (vm *VM) connect(prepare []func(pid int) error) error {
+// connect takes up the QMP connection, starts listening to events, and lets the guest run unless a debugger will. To the emulator, which has all
+// its threads by then, is first done what there is to do to it.
+func (vm *VM) connect(s *spec) error {
 	if err := vm.monitor.Connect(); err != nil {
 		close(vm.events)
 		return err
@@ -110,10 +110,13 @@ func (vm *VM) connect(prepare []func(pid int) error) error {
 		return err
 	}
 	go vm.translate(raw)
-	for _, do := range prepare {
+	for _, do := range s.prepare {
 		if err := do(vm.cmd.Process.Pid); err != nil {
 			return err
 		}
+	}
+	if s.held {
+		return nil
 	}
 	_, err = vm.monitor.Run([]byte(`{"execute": "cont"}`))
 	return err

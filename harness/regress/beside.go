@@ -95,7 +95,7 @@ func (r *Running) run(ctx context.Context, lab *kernel.Lab) {
 	r.note(func() { r.built, r.image, r.tests, r.err = true, image, append(tests, Health), err })
 	var ending Ending
 	if err == nil {
-		ending, err = run(ctx, lab, image, r.Suite.Pattern, nil, Limit, r.yields, r.add)
+		ending, err = RunWith(ctx, lab, image, r.Suite.Pattern, Options{Limit: Limit, Lines: true, Yields: r.yields}, r.add)
 	}
 	r.note(func() { r.over, r.ending, r.err = true, ending, err })
 }

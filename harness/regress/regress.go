@@ -12,6 +12,7 @@ import (
 	"gpc/harness/guest"
 	"gpc/harness/initramfs"
 	"gpc/harness/kernel"
+	"gpc/harness/lines"
 	"gpc/harness/machine"
 )
 
@@ -77,18 +78,23 @@ func (e Ending) Trouble() error {
 //
 // An error means that the tests could not be started; how the guest ended is told by events, and by what Run returns.
 func Run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, limit time.Duration, sink func(Event)) (Ending, error) {
-	return RunWith(ctx, lab, image, pattern, nil, limit, sink)
+	return RunWith(ctx, lab, image, pattern, Options{Limit: limit}, sink)
 }
 
-// RunWith is Run with an addition to the tests' environment.
-func RunWith(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, env []string, limit time.Duration,
-	sink func(Event)) (Ending, error) {
-	return run(ctx, lab, image, pattern, env, limit, false, sink)
+// Options are what a run of tests may have beside them.
+type Options struct {
+	// Env is added to the tests' environment, as NAME=VALUE.
+	Env []string
+	// Limit is how long the guest may live.
+	Limit time.Duration
+	// Lines has the lines of source added to what the kernel says of its troubles.
+	Lines bool
+	// Yields lets the host's other programs go first.
+	Yields bool
 }
 
-// run is RunWith; a guest that yields lets others go first.
-func run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, env []string, limit time.Duration, yields bool,
-	sink func(Event)) (Ending, error) {
+// RunWith is Run with options.
+func RunWith(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern string, options Options, sink func(Event)) (Ending, error) {
 	names, err := expected(lab, image, pattern)
 	if err != nil {
 		return Ending{}, err
@@ -97,10 +103,13 @@ func run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern stri
 	if err != nil {
 		return Ending{}, err
 	}
-	config.Timeout, config.Yielding = limit, yields
+	config.Timeout, config.Yielding = options.Limit, options.Yields
+	if options.Lines {
+		config.Explain = func(text string) string { return lines.Annotate(ctx, image, text) }
+	}
 	o := newObserver(Name(image), names, sink)
 	began := time.Now()
-	result, err := boot(ctx, config, pattern, env, o)
+	result, err := boot(ctx, config, pattern, options.Env, o)
 	took := time.Since(began)
 	if ctx.Err() != nil {
 		return Ending{}, ctx.Err()

@@ -54,19 +54,43 @@ func Read(image *kernel.Image) (Table, error) {
 
 // At returns the name of the function at an address and how far into it that is. There is none, and ok false, below the kernel's code.
 func (t Table) At(address uint64) (name string, offset uint64, ok bool) {
-	i, found := slices.BinarySearch(t.addresses, address)
-	if !found {
-		i--
-	}
-	if i < 0 {
+	i, ok := t.index(address)
+	if !ok {
 		return "", 0, false
 	}
 	return t.names[i], address - t.addresses[i], true
 }
 
-// Inside returns the function that an address lies in, behind its first instruction and in the kernel's main code, as addresses to
+// index returns the number of the last function that begins at or below an address.
+func (t Table) index(address uint64) (i int, ok bool) {
+	i, found := slices.BinarySearch(t.addresses, address)
+	if !found {
+		i--
+	}
+	return i, i >= 0
+}
+
+// Place returns where in the code an address is, as kernels write it: name+0xOFFSET/0xSIZE, with what lies between a function and the next one
+// counted as the first one's. There is none, and ok false, below the kernel's code.
+func (t Table) Place(address uint64) (place string, ok bool) {
+	i, ok := t.index(address)
+	if !ok {
+		return "", false
+	}
+	begin := t.addresses[i]
+	next, _ := slices.BinarySearch(t.addresses, begin+1)
+	end := t.end
+	if next < len(t.addresses) {
+		end = t.addresses[next]
+	}
+	// A function may have several names. Kernels use the first.
+	first, _ := slices.BinarySearch(t.addresses, begin)
+	return fmt.Sprintf("%s+%#x/%#x", t.names[first], address-begin, end-begin), true
+}
+
+// Inside tells whether an address lies in a function, behind its first instruction and in the kernel's main code, as addresses to
 // return to do.
-func (t Table) Inside(address uint64) (name string, offset uint64, ok bool) {
-	name, offset, ok = t.At(address)
-	return name, offset, ok && offset > 0 && address < t.end
+func (t Table) Inside(address uint64) bool {
+	_, offset, ok := t.At(address)
+	return ok && offset > 0 && address < t.end
 }

@@ -19,6 +19,11 @@ func TestTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for address, want := range map[uint64]string{0x20: "", 0x1100: "first+0x0/0x100", 0x1110: "first+0x10/0x100", 0x1204: "second+0x4/0x1e00"} {
+		if got, ok := table.Place(address); got != want || ok != (want != "") {
+			t.Errorf("at %#x: %s, %v; want %s", address, got, ok, want)
+		}
+	}
 	for _, tt := range []struct {
 		address uint64
 		name    string
@@ -35,7 +40,7 @@ func TestTable(t *testing.T) {
 		if name != tt.name || offset != tt.offset || ok != (tt.name != "") {
 			t.Errorf("at %#x: %s+%#x, %v; want %s+%#x", tt.address, name, offset, ok, tt.name, tt.offset)
 		}
-		if _, _, inside := table.Inside(tt.address); inside != tt.inside {
+		if inside := table.Inside(tt.address); inside != tt.inside {
 			t.Errorf("inside of a function at %#x: %v, want %v", tt.address, inside, tt.inside)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"gpc/harness/guest"
 	"gpc/harness/initramfs"
 	"gpc/harness/kernel"
+	"gpc/harness/lines"
 	"gpc/harness/machine"
 )
 
@@ -35,6 +36,7 @@ type bootFlags struct {
 	bare         bool
 	log          string
 	timeout      time.Duration
+	debug        debugFlags
 }
 
 func newBootCommand() *cobra.Command {
@@ -49,7 +51,8 @@ input and run in order, and the guest powers off at their end. With -- CMD: that
 output, standard error and exit status are gpclab's own.
 
 Where the kernel panicked, hung, was not done after --timeout, or complained about anything, the exit status says so
-('gpclab --help' lists them), its report stands on standard error, and the console's log is kept in build/log, or where --log says.
+('gpclab --help' lists them), its report stands on standard error, with the lines of source behind the functions in it, and the
+console's log is kept in build/log, or where --log says. How to go on from there with --dump and --gdb is told in docs/laboratory.md.
 
 With --junit or --html, what the command or the script prints is read as the kernel's Test Anything Protocol, which kselftest and others
 speak, and reported test by test; a test that failed makes the exit status 1 at least.`,
@@ -59,6 +62,8 @@ speak, and reported test by test; a test that failed makes the exit status 1 at 
   gpclab boot --arch x86_64 --files ./mytools --timeout 1m -- mytool
   gpclab boot --arch x86_64 --share ~/suite --share ~/results:/results -- /mnt/suite/run
   gpclab boot --arch ppc64 --disk 1G --files ./suite --log suite.log -- /suite/run
+  gpclab boot --arch x86_64 --dump ./core --timeout 1m -- mytool
+  gpclab boot --arch ppc64 --gdb
   gpclab boot --arch x86_64 --kernel ~/linux/build -- uname -r
   gpclab boot --arch x86_64 --flavor vanilla --series ~/myseries --config lockdep.config`,
 		Args: commandAfterDash,
@@ -68,6 +73,7 @@ speak, and reported test by test; a test that failed makes the exit status 1 at 
 	}
 	flags.add(cmd.Flags())
 	flags.reportFlags.add(cmd.Flags())
+	flags.debug.add(cmd.Flags())
 	return cmd
 }
 
@@ -115,7 +121,7 @@ func boot(ctx context.Context, flags bootFlags, argv []string) error {
 	if err != nil {
 		return exitError{status: statusUsage, err: err}
 	}
-	if err := config.CheckFiles(); err != nil {
+	if err := errors.Join(config.CheckFiles(), flags.debug.check(config.Kernel.Machine)); err != nil {
 		return err
 	}
 	reports, err := openCommandReports(flags.reportFlags, argv)
@@ -123,7 +129,10 @@ func boot(ctx context.Context, flags bootFlags, argv []string) error {
 		return err
 	}
 	defer reports.discard()
-	if err := prepare(ctx, &config, flags.spec(flavor)); err != nil {
+	if err := prepare(ctx, &config, flags.debug.more(flags.spec(flavor))); err != nil {
+		return err
+	}
+	if err := flags.debug.prepare(&config); err != nil {
 		return err
 	}
 	if !flags.asked() {
@@ -162,7 +171,7 @@ func (f bootFlags) config() (guest.Config, kernel.Flavor, error) {
 		return guest.Config{}, "", err
 	}
 	config := guest.Config{Kernel: &kernel.Image{Machine: m}, SMP: f.smp, Memory: f.mem, NUMA: f.numa,
-		Append: f.append, Files: f.files, Shares: shares, Disks: f.disk, Bare: f.bare, Log: f.log, Timeout: f.timeout}
+		Append: f.append, Files: f.files, Shares: shares, Disks: f.disk, Bare: f.bare, Log: f.log, Dump: f.debug.dump, Timeout: f.timeout}
 	return config, flavor, config.Check()
 }
 
@@ -195,6 +204,8 @@ func prepare(ctx context.Context, config *guest.Config, spec kernel.Spec) error 
 	if config.Kernel, err = lab.Kernel(ctx, m, spec); err != nil {
 		return err
 	}
+	image := config.Kernel
+	config.Explain = func(text string) string { return lines.Annotate(ctx, image, text) }
 	config.LogDir = filepath.Join(lab.BuildDir(), "log")
 	config.Initramfs, err = initramfs.Build(ctx, lab.Root(), lab.BuildDir(), m)
 	return err
@@ -207,7 +218,8 @@ func onTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 func interactive(argv []string) bool { return onTerminal() && len(argv) == 0 }
 
 // start boots the guest in the way that suits standard input and argv. A command's or a script's output goes to stdout.
-func start(ctx context.Context, config guest.Config, argv []string, stdout io.Writer) (guest.Result, error) {
+func start(ctx context.Context, config guest.Config, argv []string, stdout io.Writer) (result guest.Result, err error) {
+	defer func() { tellOfDump(config.Kernel, result) }()
 	if interactive(argv) {
 		fmt.Fprintf(os.Stderr, "Linux %s (%s) on %s with %d processors. %s.\n", config.Kernel.Release, config.Kernel.Name,
 			config.Kernel.Machine.Name, config.SMP, guest.EscapeHelp)
@@ -217,7 +229,7 @@ func start(ctx context.Context, config guest.Config, argv []string, stdout io.Wr
 	if !onTerminal() {
 		job.Stdin = os.Stdin
 	}
-	result, err := guest.Run(ctx, config, job)
+	result, err = guest.Run(ctx, config, job)
 	return result, scriptMayPowerOff(err, argv)
 }
 

@@ -113,7 +113,7 @@ func runFuzz(ctx context.Context, out io.Writer, flags fuzzFlags) error {
 		fmt.Fprintf(out, "seed %d, %d steps\n", flags.seed, flags.steps)
 	}
 	verdict := new(testVerdict)
-	ending, err := regress.RunWith(ctx, lab, image, test, env, fuzzLimit(flags.steps), func(e regress.Event) {
+	ending, err := regress.RunWith(ctx, lab, image, test, regress.Options{Env: env, Limit: fuzzLimit(flags.steps), Lines: true}, func(e regress.Event) {
 		verdict.see(e)
 		if e.Action == "output" && !strings.HasPrefix(e.Output, "===") {
 			fmt.Fprint(out, e.Output) // as it comes: to shorten a sequence takes a while

@@ -17,6 +17,7 @@ import (
 	"gpc/harness/complaint"
 	"gpc/harness/guest"
 	"gpc/harness/kernel"
+	"gpc/harness/machine"
 	"gpc/harness/qemu"
 	"gpc/harness/regress"
 )
@@ -171,14 +172,43 @@ func TestNoEmulator(t *testing.T) {
 	}
 }
 
-// pathWithout makes a directory with links to all programs of PATH but one.
-func pathWithout(t *testing.T, program string) string {
+// TestNoDebugger asks for gdb with a PATH that has all but that, which is said before anything is built or booted.
+func TestNoDebugger(t *testing.T) {
+	for _, arch := range machine.Names() {
+		cmd, _ := gpclab(t, "boot", "--arch", arch, "--gdb", "--", "true")
+		cmd.Env = append(cmd.Env, "PATH="+pathWithout(t, "gdb", "gdb-multiarch"))
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != statusNotTested || !bytes.Contains(out, []byte("apt-get install gdb-multiarch")) {
+			t.Errorf("%s: %v, want exit status %d; it said\n%s", arch, err, statusNotTested, out)
+		}
+	}
+}
+
+// TestFilesThatAreNot names what the host does not have, or has already.
+func TestFilesThatAreNot(t *testing.T) {
+	for _, tt := range []struct{ flag, value, want string }{
+		{"--share", "/nonexistent", "/nonexistent: no such file"},
+		{"--share", "/etc/passwd:/mnt/x", "not a directory"},
+		{"--dump", "/nonexistent/core", "no dump can be written to /nonexistent"},
+		{"--dump", "/etc/passwd/core", "not a directory"},
+		{"--dump", "/etc/passwd", "exists already"},
+	} {
+		cmd, _ := gpclab(t, "boot", tt.flag, tt.value, "--", "true")
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != statusNotTested || !bytes.Contains(out, []byte(tt.want)) || bytes.Count(out, []byte("\n")) != 1 {
+			t.Errorf("%s %s: %v, want exit status %d and one line with %q; it said\n%s", tt.flag, tt.value, err, statusNotTested, tt.want, out)
+		}
+	}
+}
+
+// pathWithout makes a directory with links to all programs of PATH but some.
+func pathWithout(t *testing.T, programs ...string) string {
 	t.Helper()
 	all := t.TempDir()
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		entries, _ := os.ReadDir(dir) // PATH may name what is not there
 		for _, e := range entries {
-			if e.Name() != program {
+			if !slices.Contains(programs, e.Name()) {
 				_ = os.Symlink(filepath.Join(dir, e.Name()), filepath.Join(all, e.Name())) // the first of a name counts
 			}
 		}
