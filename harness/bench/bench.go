@@ -60,33 +60,110 @@ type bench struct {
 	images      map[string]*kernel.Image // by the contestant's name, as all maps are
 	filesystems map[string]string        // in which the kernels have hierarchies
 	base        string                   // the initramfs
+	library     *kernel.Image            // with whose headers programs are compiled
 	program     string                   // the workload
 }
 
-// Measure builds the kernels of a contest for a machine, and measures those scenarios in each whose names match, until two runs have given
-// the same digits. It returns the result, and where the digits of two runs differed if no two of mostRuns agree. Cancelling ctx
-// ends the guest.
-func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, contest Contest, match *regexp.Regexp) (Result, []Drift, error) {
+// What there is to be measured.
+const (
+	Scenarios = "scenarios" // the cost of an operation, by the guest's clock
+	Storms    = "storms"    // forks on several processors, by the host's clock
+	Functions = "functions" // what the series adds, by function
+	Growing   = "growth"    // operations where there is more and more of what they do not touch
+	Shared    = "sharing"   // writes to lines of memory that several processors write
+)
+
+// Kinds returns all that there is to be measured.
+func Kinds() []string { return append(UsualKinds(), Growing, Shared) }
+
+// UsualKinds returns what is measured if nobody says what.
+func UsualKinds() []string { return []string{Scenarios, Storms, Functions} }
+
+// Measure builds the kernels of a contest for a machine, and measures those scenarios in each whose names match, of the kinds that are wanted, until two
+// runs have given the same digits. It returns the result, and where the digits of two runs differed if no two of mostRuns agree. Cancelling ctx
+// ends the guest. Storms are measured by MeasureStorms; only of the usual contest all kinds are known.
+func Measure(ctx context.Context, lab *kernel.Lab, m *machine.Machine, contest Contest, match *regexp.Regexp, kinds []string) (Result, []Drift, error) {
 	b, err := prepare(ctx, lab, m, contest, match)
 	if err != nil {
 		return Result{}, nil, err
 	}
 	result, err := b.describe(ctx)
-	if err != nil || len(result.Scenarios) == 0 { // a pattern for storms only
+	if err != nil {
 		return result, nil, err
 	}
 	var drifts []Drift
-	for _, f := range contest.names() {
+	if slices.Contains(kinds, Scenarios) {
+		if drifts, err = b.measureScenarios(ctx, &result); err != nil {
+			return result, nil, err
+		}
+	}
+	if !contest.usual() {
+		return result, drifts, nil
+	}
+	differ, err := b.measureCounted(ctx, &result, kinds)
+	return result, append(drifts, differ...), err
+}
+
+// measureScenarios measures what each scenario costs in each kernel.
+func (b *bench) measureScenarios(ctx context.Context, result *Result) ([]Drift, error) {
+	for _, name := range labels(b.match) {
+		result.Scenarios = append(result.Scenarios, Scenario{Name: name, Costs: map[string]Cost{}})
+	}
+	if len(result.Scenarios) == 0 { // a pattern for something else
+		return nil, nil
+	}
+	var drifts []Drift
+	for _, f := range b.contest.names() {
 		run := func(n int) (measurement, error) { return b.measureExactly(ctx, f, n) }
 		agreed, differ, err := agree(f, run)
 		if err != nil {
-			return Result{}, nil, err
+			return nil, err
 		}
 		result.add(f, agreed)
 		drifts = append(drifts, differ...)
 	}
 	result.prune()
-	return result, drifts, nil
+	return drifts, nil
+}
+
+// measureCounted measures those of the kinds that the counted program is for.
+func (b *bench) measureCounted(ctx context.Context, result *Result, kinds []string) ([]Drift, error) {
+	c, err := b.counting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var drifts []Drift
+	for _, kind := range []struct {
+		name    string
+		suite   suite
+		measure func() ([]Drift, error)
+	}{
+		{Functions, budgets, func() (differ []Drift, err error) {
+			if result.Counted, err = c.identity(); err != nil {
+				return nil, err
+			}
+			result.Budgets, differ, err = c.measureBudgets(ctx)
+			return differ, err
+		}},
+		{Growing, growth, func() (differ []Drift, err error) {
+			result.Growth, differ, err = c.measureGrowth(ctx)
+			return differ, err
+		}},
+		{Shared, sharing, func() (differ []Drift, err error) {
+			result.Sharing, differ, err = c.measureSharing(ctx)
+			return differ, err
+		}},
+	} {
+		if !slices.Contains(kinds, kind.name) || len(kind.suite.labels(b.match)) == 0 {
+			continue
+		}
+		differ, err := kind.measure()
+		if err != nil {
+			return nil, err
+		}
+		drifts = append(drifts, differ...)
+	}
+	return drifts, nil
 }
 
 // mostRuns is how often a kernel is measured where the first two runs differ, as one pair in some dozens may on a busy host. exactly tells why.
@@ -129,37 +206,29 @@ func prepare(ctx context.Context, lab *kernel.Lab, m *machine.Machine, contest C
 		}
 	}
 	// The workload is compiled with the headers of a kernel that was built here.
-	library := b.images[contest[0].Name]
+	b.library = b.images[contest[0].Name]
 	var err error
-	if library.Source == "" {
-		if library, err = lab.Build(ctx, m, kernel.Vanilla); err != nil {
+	if b.library.Source == "" {
+		if b.library, err = lab.Build(ctx, m, kernel.Vanilla); err != nil {
 			return nil, err
 		}
 	}
 	if b.base, err = initramfs.Build(ctx, lab.Root(), lab.BuildDir(), m); err != nil {
 		return nil, err
 	}
-	b.program, err = buildWorkload(ctx, lab, library)
+	b.program, err = timed.build(ctx, lab, b.library)
 	return b, err
 }
 
-// measureExactly counts instructions in a kernel for the n-th time.
+// measureExactly counts instructions in a kernel for the n-th time, in a guest for each suite that has a scenario which is wanted.
 func (b *bench) measureExactly(ctx context.Context, f string, n int) (measurement, error) {
-	return b.measureSuites(ctx, f, fmt.Sprintf("run %d", n), batches, nil)
-}
-
-// measureSuites counts instructions in a guest for each suite that has a scenario which is wanted, in so many batches. args are
-// further ones of the emulator.
-func (b *bench) measureSuites(ctx context.Context, f string, run string, batches int, args []string) (measurement, error) {
 	all := newMeasurement()
 	for _, s := range suites {
 		plan := s.plan(b.filesystems[f], b.match, batches)
 		if plan == "" {
 			continue
 		}
-		config := b.exactly(s.processors)
-		config.ExtraArgs = append(config.ExtraArgs, args...)
-		m, err := b.measure(ctx, f, run, plan, config)
+		m, err := b.measure(ctx, f, fmt.Sprintf("run %d", n), b.program, plan, b.exactly(s.processors))
 		if err != nil {
 			return all, err
 		}
@@ -176,10 +245,10 @@ func (b *bench) exactly(processors int) guest.Config {
 		OneHostProcessor: true}
 }
 
-// measure lets the workload follow a plan in a kernel, in a guest as config says. run is what progress calls it.
-func (b *bench) measure(ctx context.Context, f string, run, plan string, config guest.Config) (measurement, error) {
+// measure lets a build of the workload follow a plan in a kernel, in a guest as config says. run is what progress calls it.
+func (b *bench) measure(ctx context.Context, f string, run, program, plan string, config guest.Config) (measurement, error) {
 	step := progress.Start(fmt.Sprintf("measure the %s kernel on %s, %s", f, b.machine.Name, run), 0)
-	out, err := b.boot(ctx, b.images[f], plan, config)
+	out, err := b.boot(ctx, b.images[f], program, plan, config)
 	step.Done(err)
 	if err != nil {
 		return measurement{}, fmt.Errorf("the %s kernel on %s: %w", f, b.machine.Name, err)
@@ -191,10 +260,10 @@ func (b *bench) measure(ctx context.Context, f string, run, plan string, config 
 	return m, nil
 }
 
-// boot boots a kernel with the workload as its first process, in a guest as config says, and returns the workload's results. The
+// boot boots a kernel with a build of the workload as its first process, in a guest as config says, and returns the workload's results. The
 // workload becomes the guest's agent in the end, so the job is to print what it has left.
-func (b *bench) boot(ctx context.Context, image *kernel.Image, plan string, config guest.Config) (string, error) {
-	files, err := overlay(b.program, plan)
+func (b *bench) boot(ctx context.Context, image *kernel.Image, program, plan string, config guest.Config) (string, error) {
+	files, err := overlay(program, plan)
 	if err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"os"
+	"regexp"
 	"slices"
 
 	"github.com/go-analyze/charts"
@@ -14,19 +15,48 @@ const (
 	rowHeight   = 34  // a scenario: a bar for each kernel
 )
 
+// picture is one of the charts that are drawn below each other: a bar for each series in each row.
+type picture struct {
+	title  string
+	series []string    // the names of what is compared
+	rows   []string    // the last one is drawn first: the chart counts from its foot
+	values [][]float64 // by series and row
+}
+
+func (p picture) height() int { return chartMargin + rowHeight*len(p.rows) }
+
+func (p picture) option() charts.BarChartOption {
+	option := charts.NewBarChartOptionWithData(p.values)
+	option.Title.Text = p.title
+	option.Legend.SeriesNames = p.series
+	option.Legend.Offset = charts.OffsetRight
+	option.Horizontal = true
+	option.CategoryAxis.Labels = p.rows
+	return option
+}
+
 // WriteChart draws an SVG picture to a file: what our kernel and mainline's add to vanilla, or one kernel to another, in each scenario that the latter can do,
-// below each other for each machine.
+// and what operations cost where there is more and more of something, below each other for each machine.
 func (r *Report) WriteChart(path string) error {
-	height := 0
+	var all []picture
 	for _, result := range r.Machines {
-		height += result.chartHeight()
+		if len(result.Scenarios) > 0 {
+			all = append(all, result.chart())
+		}
+		if len(result.Growth) > 0 {
+			all = append(all, growthCharts(result.Machine, result.Growth)...)
+		}
+	}
+	height := 0
+	for _, p := range all {
+		height += p.height()
 	}
 	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: chartWidth, Height: height})
 	top := 0
-	for _, result := range r.Machines {
-		bottom := top + result.chartHeight()
+	for _, p := range all {
+		bottom := top + p.height()
 		box := charts.NewBox(0, top, chartWidth, bottom)
-		if err := painter.Child(charts.PainterBoxOption(box)).BarChart(result.chart()); err != nil {
+		if err := painter.Child(charts.PainterBoxOption(box)).BarChart(p.option()); err != nil {
 			return err
 		}
 		top = bottom
@@ -38,7 +68,7 @@ func (r *Report) WriteChart(path string) error {
 	return os.WriteFile(path, svg, 0o644)
 }
 
-// comparable returns the scenarios that have a bar, the first one last: the chart counts from its foot.
+// comparable returns the scenarios that have a bar, the first one last.
 func (r Result) comparable() []Scenario {
 	var chosen []Scenario
 	for _, s := range r.Scenarios {
@@ -50,31 +80,62 @@ func (r Result) comparable() []Scenario {
 	return chosen
 }
 
-func (r Result) chartHeight() int { return chartMargin + rowHeight*len(r.comparable()) }
+// The names of the two systems in charts.
+var systems = []string{"containers", "mainline cgroup v1"}
 
-// chart describes the picture of one machine.
-func (r Result) chart() charts.BarChartOption {
-	var names []string
+// chart describes the picture of one machine's scenarios.
+func (r Result) chart() picture {
 	compared := r.compared()
-	values := make([][]float64, len(compared))
+	p := picture{title: "Instructions above " + r.base() + ", one operation, " + r.Machine, series: compared, values: make([][]float64, len(compared))}
+	if len(r.Kernels) == 0 {
+		p.series = systems
+	}
 	for _, s := range r.comparable() {
-		names = append(names, s.Name)
+		p.rows = append(p.rows, s.Name)
 		for i, f := range compared {
 			above, ok := s.Over(f, r.base())
 			if !ok {
 				above = charts.GetNullValue()
 			}
-			values[i] = append(values[i], above)
+			p.values[i] = append(p.values[i], above)
 		}
 	}
-	option := charts.NewBarChartOptionWithData(values)
-	option.Title.Text = "Instructions above " + r.base() + ", one operation, " + r.Machine
-	option.Legend.SeriesNames = compared
-	if len(r.Kernels) == 0 {
-		option.Legend.SeriesNames = []string{"containers", "mainline cgroup v1"}
+	return p
+}
+
+// growthCharts describes the pictures of what operations cost where there is more and more of something: one for each operation and state, as they are
+// of different sizes, and one for the memory that containers take.
+func growthCharts(machine string, all []Scenario) []picture {
+	var pictures []picture
+	for _, s := range all {
+		title := s.family() + ", " + s.unit() + ", " + machine
+		i := slices.IndexFunc(pictures, func(p picture) bool { return p.title == title })
+		if i < 0 {
+			i = len(pictures)
+			pictures = append(pictures, picture{title: title, series: systems, values: make([][]float64, 2)})
+		}
+		p := &pictures[i]
+		p.rows = slices.Insert(p.rows, 0, s.Name)
+		for i, f := range []string{ourKernel, peerKernel} {
+			value := charts.GetNullValue()
+			if cost, ok := s.Costs[f]; ok {
+				value = cost.Mean()
+			}
+			p.values[i] = slices.Insert(p.values[i], 0, value)
+		}
 	}
-	option.Legend.Offset = charts.OffsetRight
-	option.Horizontal = true
-	option.CategoryAxis.Labels = names
-	return option
+	return pictures
+}
+
+var (
+	growingNumber = regexp.MustCompile(`-\d+@`)
+	atState       = regexp.MustCompile(`@.*`)
+)
+
+// family is what a scenario has in common with those that differ in the number only; what containers take of memory is one family in all states.
+func (s Scenario) family() string {
+	if s.isMemory() {
+		return atState.ReplaceAllString(s.Name, "") + " of a container"
+	}
+	return growingNumber.ReplaceAllString(s.Name, "@")
 }

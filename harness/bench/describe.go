@@ -14,9 +14,6 @@ import (
 func (b *bench) describe(ctx context.Context) (Result, error) {
 	result := Result{Machine: b.machine.Name, Linux: b.images[b.contest[0].Name].Release,
 		Configs: map[string]string{}, Subsystems: map[string]map[string][]string{}}
-	for _, name := range labels(b.match) {
-		result.Scenarios = append(result.Scenarios, Scenario{Name: name, Costs: map[string]Cost{}})
-	}
 	program, err := os.ReadFile(b.program)
 	if err != nil {
 		return result, err
@@ -43,6 +40,19 @@ func (b *bench) describe(ctx context.Context) (Result, error) {
 	}
 	result.QEMU, err = version(ctx, b.machine.QEMU)
 	return result, err
+}
+
+// identity identifies the program that is counted, and what it is told to do.
+func (c counter) identity() (string, error) {
+	program, err := os.ReadFile(c.program)
+	if err != nil {
+		return "", err
+	}
+	inputs := []string{string(program)}
+	for _, one := range c.contest {
+		inputs = append(inputs, budgets.plan(c.filesystems[one.Name], c.match, budgetBatches))
+	}
+	return sum(inputs...), nil
 }
 
 // version is the first line of what a program says about itself.

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -17,7 +18,7 @@ const (
 )
 
 // options returns the options with which a kernel mounts a hierarchy, the n-th of a state, of a type; and whether the kernel has anything
-// like it. An empty type says that it has no hierarchies.
+// like it. Of several subsystems those are left out that it has nothing like. An empty type says that it has no hierarchies.
 func options(filesystem, subsystems string, n int) (list string, ok bool) {
 	switch {
 	case filesystem == "":
@@ -33,12 +34,11 @@ func options(filesystem, subsystems string, n int) (list string, ok bool) {
 		if !differs {
 			peer = name
 		}
-		if peer == "" {
-			return "", false
+		if peer != "" {
+			names = append(names, peer)
 		}
-		names = append(names, peer)
 	}
-	return strings.Join(names, ","), true
+	return strings.Join(names, ","), len(names) > 0
 }
 
 // The kernel keeps tasks by number in a tree that has one level more above 4096, and fork is dearer there. So numbers stay
@@ -61,21 +61,28 @@ func (s suite) plan(filesystem string, match *regexp.Regexp, batches int) string
 		}
 		if len(wanted) > 0 {
 			st.scenarios = wanted
-			st.write(&b, filesystem, batches, s.processors)
+			st.write(&b, filesystem, batches, s)
 		}
 	}
 	return b.String()
 }
 
-// labels returns the names of the scenarios that match, in the order in which they are measured.
+// labels returns the names of the scenarios of all suites that match, in the order in which they are measured.
 func labels(match *regexp.Regexp) []string {
 	var names []string
 	for _, s := range suites {
-		for _, st := range s.states {
-			for _, sc := range st.scenarios {
-				if name := label(sc, st); match.MatchString(name) {
-					names = append(names, name)
-				}
+		names = append(names, s.labels(match)...)
+	}
+	return names
+}
+
+// labels returns the names of the scenarios that match, in the order in which they are measured.
+func (s suite) labels(match *regexp.Regexp) []string {
+	var names []string
+	for _, st := range s.states {
+		for _, sc := range st.scenarios {
+			if name := label(sc, st); match.MatchString(name) {
+				names = append(names, name)
 			}
 		}
 	}
@@ -89,17 +96,23 @@ func Matches(match *regexp.Regexp) bool {
 			return true
 		}
 	}
+	for _, s := range []suite{budgets, growth, sharing} {
+		if len(s.labels(match)) > 0 {
+			return true
+		}
+	}
 	return len(labels(match)) > 0
 }
 
-// Has reports whether there is a scenario of that name that is no storm.
+// Has reports whether there is a scenario of that name that can be counted by function: any but a storm.
 func Has(name string) bool {
-	return slices.Contains(labels(regexp.MustCompile("")), name)
+	all := regexp.MustCompile("")
+	return slices.Contains(labels(all), name) || slices.Contains(budgets.labels(all), name)
 }
 
-// write writes the plan of one state for a kernel with that type of hierarchies, in so many batches, on a machine with so many processors.
-func (st state) write(b *strings.Builder, filesystem string, batches, processors int) {
-	pids := fewPids
+// write writes the plan of one state for a kernel with that type of hierarchies, in so many batches, as a part of a suite.
+func (st state) write(b *strings.Builder, filesystem string, batches int, s suite) {
+	pids := cmp.Or(s.pids, fewPids)
 	if st.name == manyTasks {
 		pids = manyPids
 	}
@@ -116,14 +129,14 @@ func (st state) write(b *strings.Builder, filesystem string, batches, processors
 		fmt.Fprintf(b, "mount %s %s %s\n", top, filesystem, list)
 		undo = append(undo, "umount "+top)
 		for _, dir := range st.containers(top) {
-			makeContainer(b, dir, subsystems, processors)
+			makeContainer(b, dir, subsystems, s.processors)
 			undo = append(undo, "rmdir "+dir)
 		}
 		fmt.Fprintf(b, "enter %s\n", inside(top, st.depth))
 	}
 	for _, sc := range st.scenarios {
-		if mounted || !sc.needsHierarchy() {
-			sc.write(b, label(sc, st), st.depth, batches)
+		if sc.possible(filesystem, mounted) {
+			sc.write(b, label(sc, st), st.standIns(filesystem), batches)
 		}
 	}
 	for i := len(undo) - 1; i >= 0; i-- {
@@ -156,20 +169,31 @@ func makeContainer(b *strings.Builder, dir, subsystems string, processors int) {
 	}
 }
 
-// write writes the line that measures a scenario under a name, in so many batches. Its containers are those of the first hierarchy,
-// so deep.
-func (sc scenario) write(b *strings.Builder, name string, depth, batches int) {
+// standIns returns what the stand-ins among the arguments of scenarios stand for in a kernel with that type of hierarchies. Containers are those of the
+// first hierarchy.
+func (st state) standIns(kind string) map[string]string {
+	const first = "/h1"
+	all := map[string]string{here: inside(first, st.depth), top: first, filesystem: kind, listing: "/proc/containers"}
+	if st.depth > 0 {
+		all[other] = sibling(first, st.depth)
+	}
+	if kind == cgroupType {
+		all[listing] = "/proc/cgroups"
+	}
+	all[ofTrio], _ = options(kind, trio, 1)
+	return all
+}
+
+// write writes the line that measures a scenario under a name, in so many batches.
+func (sc scenario) write(b *strings.Builder, name string, standIns map[string]string, batches int) {
 	program := sc.program
 	if program == "" {
 		program = sc.name
 	}
 	fmt.Fprintf(b, "run %s %s %d %d", name, program, batches, sc.rounds)
 	for _, arg := range sc.args {
-		switch arg {
-		case here:
-			arg = inside("/h1", depth)
-		case other:
-			arg = sibling("/h1", depth)
+		if real, ok := standIns[arg]; ok {
+			arg = real
 		}
 		b.WriteString(" " + arg)
 	}

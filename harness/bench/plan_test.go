@@ -53,12 +53,12 @@ umount /h1
 `,
 	} {
 		var b strings.Builder
-		if st.write(&b, f, batches, 4); b.String() != want {
+		if st.write(&b, f, batches, suite{processors: 4}); b.String() != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", f, &b, want)
 		}
 	}
 	var b strings.Builder
-	if st.write(&b, containerType, batches, 1); !strings.Contains(b.String(), "mount /h1 container cpuset,cpuacct,numtasks\n") {
+	if st.write(&b, containerType, batches, one); !strings.Contains(b.String(), "mount /h1 container cpuset,cpuacct,numtasks\n") {
 		t.Errorf("release: got\n%s", &b)
 	}
 }
@@ -110,17 +110,47 @@ func TestSuites(t *testing.T) {
 }
 
 func TestLabelsAreUnique(t *testing.T) {
-	seen := map[string]bool{}
-	for _, name := range labels(everything) {
-		if seen[name] {
-			t.Errorf("%s is there twice", name)
+	for kind, all := range map[string][]string{Scenarios: labels(everything), Functions: budgets.labels(everything),
+		Growing: growth.labels(everything), Shared: sharing.labels(everything)} {
+		seen := map[string]bool{}
+		for _, name := range all {
+			if seen[name] {
+				t.Errorf("%s: %s is there twice", kind, name)
+			}
+			seen[name] = true
 		}
-		seen[name] = true
+	}
+}
+
+// TestStandIns checks that each kernel is asked for its own hierarchies, and for nothing that it cannot do.
+func TestStandIns(t *testing.T) {
+	for kind, want := range map[string][]string{
+		"": {},
+		containerType: {"run mount-trio-10@unmounted mount 1 4 container cpuset,cpuacct,numtasks 10\n", "run mount-10@unmounted mount 1 4 container none,name=mounted 10\n",
+			"run listing-10@named/1 listing 1 50 /h1/a 10 /proc/containers\n", "run fork-sets-100@trio/1 sets 1 50 /h1/a /h1 100\n",
+			"mount /h1 container cpuset,cpuacct,numtasks,bc,ns\n"},
+		cgroupType: {"run mount-trio-10@unmounted mount 1 4 cgroup cpuset,cpuacct,pids 10\n", "run listing-10@named/1 listing 1 50 /h1/a 10 /proc/cgroups\n",
+			"state all/1\nset /proc/sys/kernel pid_max 32768\nset /proc/sys/kernel threads-max 32768\nmount /h1 cgroup cpuset,cpuacct,pids\n"},
+	} {
+		plan := growth.plan(kind, everything, 1)
+		for _, text := range want {
+			if !strings.Contains(plan, text) {
+				t.Errorf("%q is not in the plan of %s:\n%s", text, kind, plan)
+			}
+		}
+		if kind == "" && strings.Contains(plan, "run ") {
+			t.Errorf("vanilla can do nothing of this:\n%s", plan)
+		}
+		for _, name := range []string{here, other, top, filesystem, ofTrio, listing} {
+			if slices.Contains(strings.Fields(plan), name) {
+				t.Errorf("%s stands in the plan of %s:\n%s", name, kind, plan)
+			}
+		}
 	}
 }
 
 func TestMatches(t *testing.T) {
-	for pattern, want := range map[string]bool{"": true, "fork@": true, "^storm-4$": true, "nonesuch": false} {
+	for pattern, want := range map[string]bool{"": true, "fork@": true, "^storm-4$": true, "^planted@": true, "^memory@": true, "nonesuch": false} {
 		if got := Matches(regexp.MustCompile(pattern)); got != want {
 			t.Errorf("%q: %v, want %v", pattern, got, want)
 		}

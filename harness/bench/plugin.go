@@ -16,7 +16,7 @@ import (
 	"gpc/harness/qemu"
 )
 
-// pluginSource is the emulator's plugin that counts executions.
+// pluginSource is the emulator's plugin that counts executions and stores.
 const pluginSource = "harness/bench/plugin/plugin.c"
 
 // buildPlugin compiles the plugin for an emulator, and returns its path.
@@ -39,28 +39,49 @@ func buildPlugin(ctx context.Context, lab *kernel.Lab, emulator string) (string,
 	return plugin, nil
 }
 
-// block is what the plugin writes of a block of code.
+// The address at which the counted workload marks the parts of a scenario, and behind whose page it has what is planted: MARKS in workload.h.
+const (
+	marks    = 0x70000000
+	pageSize = 4096
+	planted  = marks + pageSize
+)
+
+// block is what the plugin writes of a block of code: how often it ran in batches without a round, and in those with rounds.
 type block struct {
-	Address, Instructions, Executions uint64
+	Address, Instructions, Empty, Rounds uint64
 }
 
-// readBlocks reads what the plugin has written.
-func readBlocks(r io.Reader) ([]block, error) {
-	var all []block
+// executed is how often it ran for the rounds alone.
+func (b block) executed() int64 { return int64(b.Rounds) - int64(b.Empty) }
+
+// mostProcessors is how many processors the plugin can tell apart.
+const mostProcessors = 4
+
+// store is what the plugin writes of an instruction that has written to a line of memory: how often, by processor, and where in it first.
+type store struct {
+	Address, Line, Place uint64
+	Executions           [mostProcessors]uint32
+}
+
+// readSections reads what the plugin has written: a section for each scenario, which ends with an empty record.
+func readSections[T comparable](r io.Reader) ([][]T, error) {
+	var all [][]T
+	var section []T
 	r = bufio.NewReader(r)
 	for {
-		var b block
-		err := binary.Read(r, binary.NativeEndian, &b)
+		var record, end T
+		err := binary.Read(r, binary.NativeEndian, &record)
 		switch {
-		case errors.Is(err, io.EOF) && len(all) > 0:
+		case errors.Is(err, io.EOF) && len(section) == 0 && len(all) > 0:
 			return all, nil
+		case errors.Is(err, io.EOF) && len(all) == 0:
+			return nil, errors.New("the emulator's plugin has counted nothing: was QEMU built without plugins?")
 		case err != nil:
 			return nil, fmt.Errorf("the counts of the emulator's plugin: %w", err)
-		case b.Instructions == 0 && len(all) == 0:
-			return nil, errors.New("the emulator's plugin has counted nothing: was QEMU built without plugins?")
-		case b.Instructions == 0:
-			return all, nil
+		case record == end:
+			all, section = append(all, section), nil
+		default:
+			section = append(section, record)
 		}
-		all = append(all, b)
 	}
 }

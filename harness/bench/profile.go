@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 
@@ -14,16 +13,11 @@ import (
 
 	"gpc/harness/kernel"
 	"gpc/harness/machine"
-	"gpc/harness/qemu"
 	"gpc/harness/symbols"
 )
 
-// A profile is the difference between two runs that differ in the number of batches only, so it does not hold what the guest does
-// before and after.
-const (
-	fewBatches  = 3
-	manyBatches = 13
-)
+// profileBatches is in how many batches a profile's scenario runs.
+const profileBatches = 6
 
 // Profile tells in which functions of each kernel the instructions of an operation are spent.
 type Profile struct {
@@ -51,13 +45,13 @@ func MeasureProfile(ctx context.Context, lab *kernel.Lab, m *machine.Machine, sc
 	if err != nil {
 		return p, err
 	}
-	plugin, err := buildPlugin(ctx, lab, m.QEMU)
+	c, err := b.counting(ctx)
 	if err != nil {
 		return p, err
 	}
 	functions := map[string]map[string]float64{}
 	for _, f := range usualNames() {
-		counts, err := b.profile(ctx, f, plugin)
+		counts, err := c.profile(ctx, f, scenario)
 		if err != nil {
 			return p, err
 		}
@@ -79,61 +73,30 @@ func MeasureProfile(ctx context.Context, lab *kernel.Lab, m *machine.Machine, sc
 }
 
 // profile returns the instructions of an operation in one kernel, by function; nil where the kernel cannot do the operation.
-func (b *bench) profile(ctx context.Context, f string, plugin string) (map[string]float64, error) {
-	functions, err := symbols.Read(b.images[f])
+func (c counter) profile(ctx context.Context, f, scenario string) (map[string]float64, error) {
+	functions, err := symbols.Read(c.images[f])
 	if err != nil {
 		return nil, err
 	}
-	few, _, err := b.countBlocks(ctx, f, plugin, fewBatches)
-	if err != nil {
-		return nil, err
-	}
-	many, operations, err := b.countBlocks(ctx, f, plugin, manyBatches)
-	if err != nil || operations == 0 {
-		return nil, err
-	}
-	counts := map[string]float64{}
-	before := countByFunction(functions, few)
-	for name, count := range countByFunction(functions, many) {
-		counts[name] = float64(count-before[name]) / float64(operations*(manyBatches-fewBatches))
-	}
-	return counts, nil
-}
-
-// userSpace stands for all code that is no function of the kernel.
-const userSpace = "(user space)"
-
-// countByFunction adds up the instructions of each function.
-func countByFunction(functions symbols.Table, blocks []block) map[string]int64 {
-	counts := map[string]int64{}
-	for _, b := range blocks {
-		name, _, ok := functions.At(b.Address)
-		if !ok {
-			name = userSpace
+	for _, s := range append(slices.Clone(suites), budgets) {
+		counts, err := c.blocks(ctx, f, "by function", s, profileBatches)
+		if err != nil {
+			return nil, err
 		}
-		counts[name] += int64(b.Instructions * b.Executions)
+		if cost, ok := counts.costs[scenario]; ok {
+			return perOperation(countByFunction(functions, counts.sections[scenario]), cost), nil
+		}
 	}
-	return counts
+	return nil, nil
 }
 
-// countBlocks lets the emulator count executions while the scenario runs in so many batches. It returns the counts, and how many
-// operations there are in a batch, 0 if the kernel has nothing like the scenario.
-func (b *bench) countBlocks(ctx context.Context, f string, plugin string, batches int) ([]block, int64, error) {
-	counts, err := os.CreateTemp("", "gpc-profile-")
-	if err != nil {
-		return nil, 0, err
+// perOperation divides the counts of all batches by their operations.
+func perOperation(counts map[string]int64, cost Cost) map[string]float64 {
+	each := map[string]float64{}
+	for name, count := range counts {
+		each[name] = float64(count) / float64(cost.Operations*int64(len(cost.Batches)))
 	}
-	defer os.Remove(counts.Name())
-	defer counts.Close()
-	m, err := b.measureSuites(ctx, f, fmt.Sprintf("%d batches", batches), batches, qemu.PluginArgs(plugin, counts.Name()))
-	if err != nil {
-		return nil, 0, err
-	}
-	blocks, err := readBlocks(counts)
-	for _, cost := range m.costs {
-		return blocks, cost.Operations, err
-	}
-	return blocks, 0, err
+	return each
 }
 
 // over is how many instructions more a kernel spends in a function than vanilla.

@@ -14,7 +14,7 @@ import (
 	"gpc/harness/symbols"
 )
 
-func TestReadBlocks(t *testing.T) {
+func TestReadSections(t *testing.T) {
 	write := func(blocks ...block) *bytes.Buffer {
 		var b bytes.Buffer
 		for _, bl := range blocks {
@@ -24,21 +24,18 @@ func TestReadBlocks(t *testing.T) {
 		}
 		return &b
 	}
-	first, second := block{0x1000, 7, 2}, block{0x1010, 1, 0}
-	for name, file := range map[string]*bytes.Buffer{
-		"a full file":             write(first, second),
-		"a file with room at end": write(first, second, block{}, block{0x2000, 1, 1}),
-	} {
-		if got, err := readBlocks(file); err != nil || !slices.Equal(got, []block{first, second}) {
-			t.Errorf("%s: got %v, %v", name, got, err)
-		}
+	first, second := block{0x1000, 7, 0, 2}, block{0x1010, 1, 3, 0}
+	got, err := readSections[block](write(first, second, block{}, block{}, second, block{}))
+	if want := [][]block{{first, second}, nil, {second}}; err != nil || !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 	for name, file := range map[string]*bytes.Buffer{
-		"an empty file":       write(),
-		"a file of zeros":     write(block{}),
-		"a file that is torn": bytes.NewBuffer(write(first, second).Bytes()[:30]),
+		"an empty file":               write(),
+		"a section without an end":    write(first, block{}, second),
+		"a file that is torn":         bytes.NewBuffer(write(first, block{}).Bytes()[:30]),
+		"a file that is torn at last": bytes.NewBuffer(write(first, block{}, second).Bytes()[:70]),
 	} {
-		if got, err := readBlocks(file); err == nil {
+		if got, err := readSections[block](file); err == nil {
 			t.Errorf("%s passed for %v", name, got)
 		}
 	}
@@ -53,7 +50,7 @@ func TestCountFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := countByFunction(functions, []block{{0x10, 5, 5}, {0x1000, 2, 3}, {0x10ff, 1, 1}, {0x1100, 1, 10}, {0x9000, 100, 1}, {0x1104, 3, 0}})
+	got := countByFunction(functions, []block{{0x10, 5, 0, 5}, {0x1000, 2, 1, 4}, {0x10ff, 1, 0, 1}, {0x1100, 1, 0, 10}, {0x9000, 100, 0, 1}, {0x1104, 3, 0, 0}})
 	want := map[string]int64{userSpace: 25, "first": 107, "second": 10}
 	if len(got) != len(want) {
 		t.Errorf("got %v, want %v", got, want)

@@ -2,11 +2,14 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
 	"slices"
+
+	"gpc/harness/machine"
 )
 
 // Report is the raw result of a benchmark. It says nothing of the day and the host it was made on: the same inputs give the same
@@ -34,6 +37,14 @@ type Result struct {
 	Subsystems map[string]map[string][]string `json:"subsystems"`
 	// Scenarios are in the order in which they were measured.
 	Scenarios []Scenario `json:"scenarios"`
+	// Counted identifies the program that was counted by function, and what it was told to do.
+	Counted string `json:"counted,omitempty"`
+	// Budgets are what the series adds by function.
+	Budgets []Budget `json:"budgets,omitempty"`
+	// Growth are scenarios in which there is more and more of what an operation does not touch.
+	Growth []Scenario `json:"growth,omitempty"`
+	// Sharing tells of the lines of memory that several processors write.
+	Sharing []Sharing `json:"sharing,omitempty"`
 }
 
 // Scenario is the cost of one operation in one state, in each kernel that can do it.
@@ -105,6 +116,37 @@ func Load(path string) (*Report, error) {
 		return nil, fmt.Errorf("%s is no result of 'gpclab bench --json': %w", path, err)
 	}
 	return report, nil
+}
+
+// Keep takes from an earlier report what this one lacks: machines, and of each machine the kinds that were not measured.
+func (r *Report) Keep(earlier *Report, measured []string) {
+	for _, old := range earlier.Machines {
+		i := slices.IndexFunc(r.Machines, func(now Result) bool { return now.Machine == old.Machine })
+		if i < 0 {
+			r.Machines = append(r.Machines, old)
+			continue
+		}
+		r.Machines[i].keep(old, measured)
+	}
+	slices.SortStableFunc(r.Machines, func(a, b Result) int { return cmp.Compare(rankOf(a.Machine), rankOf(b.Machine)) })
+}
+
+// rankOf is the place of a machine among all.
+func rankOf(name string) int { return slices.Index(machine.Names(), name) }
+
+func (r *Result) keep(old Result, measured []string) {
+	if !slices.Contains(measured, Scenarios) {
+		r.Workload, r.Subsystems, r.Scenarios = old.Workload, old.Subsystems, old.Scenarios
+	}
+	if !slices.Contains(measured, Functions) {
+		r.Counted, r.Budgets = old.Counted, old.Budgets
+	}
+	if !slices.Contains(measured, Growing) {
+		r.Growth = old.Growth
+	}
+	if !slices.Contains(measured, Shared) {
+		r.Sharing = old.Sharing
+	}
 }
 
 // Save writes a report as JSON.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -153,5 +154,50 @@ func TestStormRatios(t *testing.T) {
 	want := []Storm{{"storm-1", ourKernel, vanillaKernel, []float64{1, 1.05, 1.1}}}
 	if !reflect.DeepEqual(got, want) || got[0].Median() != 1.05 {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestKeep checks that a new measurement of one kind leaves the others, and other machines, as they were.
+func TestKeep(t *testing.T) {
+	old := &Report{Machines: []Result{
+		{Machine: "x86_64", Linux: "old", Workload: "w", Scenarios: []Scenario{{Name: "s"}}, Counted: "c", Budgets: []Budget{{Name: "b"}}, Sharing: []Sharing{{Name: "x"}}},
+		{Machine: "ppc64", Workload: "p"},
+	}}
+	now := &Report{Machines: []Result{{Machine: "x86_64", Linux: "new", Workload: "other", Counted: "d", Budgets: []Budget{{Name: "e"}}, Growth: []Scenario{{Name: "g"}}}}}
+	now.Keep(old, []string{Functions, Growing})
+	if len(now.Machines) != 2 || now.Machines[0].Machine != "x86_64" || now.Machines[1].Workload != "p" {
+		t.Fatalf("got %+v", now)
+	}
+	got := now.Machines[0]
+	if got.Linux != "new" || got.Workload != "w" || len(got.Scenarios) != 1 || got.Counted != "d" || got.Budgets[0].Name != "e" || len(got.Growth) != 1 || len(got.Sharing) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestGrowthChart checks that numbers of one operation come to one picture, in their order, and memory of all states to another.
+func TestGrowthChart(t *testing.T) {
+	cost := func(n int64) map[string]Cost {
+		return map[string]Cost{ourKernel: {Operations: 1, Batches: []int64{n}}, peerKernel: {Operations: 1, Batches: []int64{2 * n}}}
+	}
+	all := []Scenario{{"mkdir-beside-10@named/1", cost(10)}, {"mkdir-beside-1000@named/1", cost(11)}, {"memory@named/1", cost(4000)},
+		{"mkdir-beside-10@trio/1", cost(20)}, {"memory@trio/1", cost(8000)}}
+	var titles []string
+	got := growthCharts("m", all)
+	for _, p := range got {
+		titles = append(titles, p.title)
+	}
+	if want := []string{"mkdir-beside@named/1, instructions, m", "memory of a container, bytes, m", "mkdir-beside@trio/1, instructions, m"}; !slices.Equal(titles, want) {
+		t.Fatalf("got %q, want %q", titles, want)
+	}
+	if !slices.Equal(got[0].rows, []string{"mkdir-beside-1000@named/1", "mkdir-beside-10@named/1"}) || !slices.Equal(got[0].values[1], []float64{22, 20}) {
+		t.Errorf("got %+v", got[0])
+	}
+	path := filepath.Join(t.TempDir(), "growth.svg")
+	if err := (&Report{Machines: []Result{{Machine: "m", Growth: all}}}).WriteChart(path); err != nil {
+		t.Fatal(err)
+	}
+	svg, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(svg), "memory@trio/1") {
+		t.Errorf("%v: the chart has not all rows", err)
 	}
 }

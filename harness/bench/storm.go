@@ -66,9 +66,9 @@ func MeasureStorms(ctx context.Context, lab *kernel.Lab, m *machine.Machine, con
 		pair := map[string]measurement{}
 		for _, f := range contest.names() {
 			var plan strings.Builder
-			st.write(&plan, b.filesystems[f], batches, stormProcessors)
+			st.write(&plan, b.filesystems[f], batches, suite{processors: stormProcessors})
 			config := guest.Config{SMP: stormProcessors, Memory: memory, Append: "quiet"}
-			if pair[f], err = b.measure(ctx, f, fmt.Sprintf("storm %d of %d", n+1, stormPairs), plan.String(), config); err != nil {
+			if pair[f], err = b.measure(ctx, f, fmt.Sprintf("storm %d of %d", n+1, stormPairs), b.program, plan.String(), config); err != nil {
 				return nil, err
 			}
 		}

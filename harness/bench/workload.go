@@ -14,30 +14,48 @@ import (
 // The workload's source, what it is called in the guest, and the file that tells it what to do.
 const (
 	workloadDir = "userspace/workload"
+	countedDir  = "userspace/workload/counted"
 	initName    = "init"
 	planName    = "plan"
 )
 
-// buildWorkload compiles the workload with the compiler of image, a vanilla kernel, and that kernel's own small library. It
+// program is a build of the workload.
+type program struct {
+	name string   // of the file
+	dirs []string // of its sources
+	args []string // of the compiler
+}
+
+// The program whose time is taken, and the one that the plugin counts: the scenarios' figures shall not depend on what is added for the latter.
+var (
+	timed   = program{name: "workload", dirs: []string{workloadDir}}
+	counted = program{name: "workload-counted", dirs: []string{workloadDir, countedDir}, args: []string{"-DCOUNTED"}}
+)
+
+// build compiles the workload with the compiler of image, a vanilla kernel, and that kernel's own small library. It
 // returns the path of the program.
-func buildWorkload(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (string, error) {
+func (p program) build(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (string, error) {
 	headers, err := lab.Headers(ctx, image)
 	if err != nil {
 		return "", err
 	}
-	sources, err := filepath.Glob(filepath.Join(lab.Root(), workloadDir, "*.c"))
-	if err != nil {
-		return "", err
+	var sources []string
+	for _, dir := range p.dirs {
+		files, err := filepath.Glob(filepath.Join(lab.Root(), dir, "*.c"))
+		if err != nil {
+			return "", err
+		}
+		sources = append(sources, files...)
 	}
 	dir := filepath.Join(lab.BuildDir(), "bench", image.Machine.Name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	program := filepath.Join(dir, "workload")
+	program := filepath.Join(dir, p.name)
 	args := append([]string{"-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-no-pie", "-fno-pic",
 		"-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-s",
 		"-isystem", headers, "-include", filepath.Join(image.Source, "tools/include/nolibc/nolibc.h"), "-o", program},
-		append(sources, "-lgcc")...)
+		append(append(p.args, sources...), "-lgcc")...)
 	compiler := image.Machine.CrossCompile + "gcc"
 	cmd := osexec.CommandContext(ctx, compiler, args...)
 	cmd.Env = command.Environment()

@@ -106,6 +106,12 @@ func (l *Lab) treeOf(s Spec) (Tree, error) {
 	return t, err
 }
 
+// Series returns the series that is in the kernel which s describes.
+func (l *Lab) Series(s Spec) (*series.Series, error) {
+	t, err := l.treeOf(s)
+	return t.Series, err
+}
+
 // identify makes a short name from texts.
 func identify(texts ...string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(texts, "\x00"))))[:8]

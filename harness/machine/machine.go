@@ -44,6 +44,8 @@ type Machine struct {
 	TSC bool
 	// Exact are further arguments where the emulator counts instructions: a processor without anything that depends on the host.
 	Exact []string
+	// LineBits is the number of bits of an address within a line of memory that processors keep from each other: 6 for 64 bytes.
+	LineBits int
 	// ParallelSince is the first version of QEMU (major, minor) whose emulation may run each processor in a thread of
 	// its own; zero for any.
 	ParallelSince [2]int

@@ -24,6 +24,7 @@ var ppc64 = Machine{
 		"-cpu", "power9"},
 	// With a variable for the firmware to keep, the emulator formats the NVRAM, of which the kernel would complain else.
 	RealTime: []string{"-prom-env", "auto-boot?=false"},
+	LineBits: 7,
 	// There is no crash for big-endian machines on others.
 	PostMortem: "gdb-multiarch",
 	LinearMap:  0xc000000000000000,

@@ -23,6 +23,7 @@ var x86_64 = Machine{
 	Dump:       []string{"-device", "vmcoreinfo"},
 	PostMortem: "crash",
 	Exact:      []string{"-cpu", "qemu64,+x2apic"},
+	LineBits:   6,
 	// The kernel lets the timer tick a few times to see that its interrupts come. On a busy host they come too late.
 	CommandLine: []string{"no_timer_check"},
 	TSC:         true,

@@ -108,6 +108,9 @@ func gitApply(dir, patch string) error {
 	return nil
 }
 
+// Edits lists the existing files that a step's patch edits, as paths in the kernel tree.
+func (s *Series) Edits(step Step) ([]string, error) { return patchedFiles(s.PatchPath(step)) }
+
 // patchedFiles lists the files that a patch edits, from its "+++ b/" lines.
 func patchedFiles(patch string) ([]string, error) {
 	text, err := os.ReadFile(patch)

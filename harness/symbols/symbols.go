@@ -12,15 +12,23 @@ import (
 	"gpc/harness/kernel"
 )
 
-// Table has the functions of a kernel, by address.
+// Table has the functions of a kernel, or its variables, by address.
 type Table struct {
 	addresses []uint64
 	names     []string
 	end       uint64 // of the main code; what lies behind it is needed only at boot
+	limit     uint64 // behind all that has a name, 0 if there is none
 }
 
 // Read reads the functions of a kernel. One whose symbols are not known is an error.
-func Read(image *kernel.Image) (Table, error) {
+func Read(image *kernel.Image) (Table, error) { return read(image, "tTwW", "") }
+
+// ReadVariables reads what else has a name in a kernel, and an address in its image. One whose symbols are not known is an error.
+func ReadVariables(image *kernel.Image) (Table, error) { return read(image, "dDbBrR", "_stext") }
+
+// read reads the symbols of some types: those behind that of the name begin, which is there before them, if there is one. System.map is sorted by
+// address.
+func read(image *kernel.Image, types, begin string) (Table, error) {
 	if image.Symbols == "" {
 		return Table{}, fmt.Errorf("no System.map lies beside the kernel %s, so its functions have no names", image.Path)
 	}
@@ -33,8 +41,11 @@ func Read(image *kernel.Image) (Table, error) {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
+		if len(words) == 3 && words[2] == begin {
+			begin = ""
+		}
 		isEnd := len(words) == 3 && words[2] == "_etext"
-		if !isEnd && (len(words) != 3 || !strings.Contains("tTwW", words[1])) {
+		if begin != "" || !isEnd && (len(words) != 3 || !strings.Contains(types, words[1])) {
 			continue
 		}
 		address, err := strconv.ParseUint(words[0], 16, 64)
@@ -45,6 +56,10 @@ func Read(image *kernel.Image) (Table, error) {
 			t.end = address
 			continue
 		}
+		if words[2] == "_end" {
+			t.limit = address
+			continue
+		}
 		t.addresses = append(t.addresses, address)
 		// On ppc64 a function's code has a dot before its name.
 		t.names = append(t.names, strings.TrimPrefix(words[2], "."))
@@ -52,10 +67,14 @@ func Read(image *kernel.Image) (Table, error) {
 	return t, lines.Err()
 }
 
-// At returns the name of the function at an address and how far into it that is. There is none, and ok false, below the kernel's code.
+// Names returns the names of all, in the order of their addresses.
+func (t Table) Names() []string { return t.names }
+
+// At returns the name of what is at an address and how far into it that is. There is none, and ok false, below the first
+// and behind the last.
 func (t Table) At(address uint64) (name string, offset uint64, ok bool) {
 	i, ok := t.index(address)
-	if !ok {
+	if !ok || t.limit != 0 && address >= t.limit {
 		return "", 0, false
 	}
 	return t.names[i], address - t.addresses[i], true

@@ -45,3 +45,21 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+func TestVariables(t *testing.T) {
+	dir := t.TempDir()
+	const text = "0000000000000100 D per_processor\n0000000000001000 T _stext\n0000000000001100 t function\n0000000000001300 D _etext\n" +
+		"0000000000002000 D lock\n0000000000002100 b counter\n0000000000003000 B _end\n"
+	if err := os.WriteFile(filepath.Join(dir, "System.map"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	table, err := ReadVariables(&kernel.Image{Symbols: filepath.Join(dir, "System.map")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[uint64]string{0x108: "", 0x1100: "", 0x2000: "lock", 0x20ff: "lock", 0x2fff: "counter", 0x3000: "", 0xffff: ""} {
+		if name, _, _ := table.At(address); name != want {
+			t.Errorf("at %#x: %q, want %q", address, name, want)
+		}
+	}
+}

@@ -98,8 +98,11 @@ void measure(struct run *run, void (*operation)(void), int operations_per_round)
 	run->report->operations = run->rounds * operations_per_round;
 	batch_of(run, operation, run->rounds, &ignored);
 	for (batch = 0; batch < run->batches; batch++) {
+		mark(MARK_EMPTY);
 		empty = batch_of(run, operation, 0, &ignored);
+		mark(MARK_ROUNDS);
 		run->report->cost[batch] = batch_of(run, operation, run->rounds, &run->report->elapsed) - empty;
+		mark(MARK_OUTSIDE);
 	}
 }
 
@@ -116,7 +119,9 @@ void measure_elapsed(struct run *run, void (*operation)(void), int operations_pe
 	batch_of(run, operation, run->rounds, &ignored);
 	for (batch = 0; batch < run->batches; batch++) {
 		elapsed = 0;
+		mark(MARK_ROUNDS);
 		batch_of(run, operation, run->rounds, &elapsed);
+		mark(MARK_OUTSIDE);
 		run->report->cost[batch] = elapsed;
 		run->report->elapsed += elapsed;
 	}
@@ -150,4 +155,5 @@ void run_scenario(const struct scenario *scenario, struct run *run, char **conta
 	kill(-pid, SIGKILL);
 	while (waitpid(-1, &status, 0) > 0)
 		;
+	mark(MARK_END);
 }

@@ -101,7 +101,11 @@ static int do_set(char **w)
 
 static const struct scenario *find_scenario(const char *name)
 {
-	const struct scenario *tables[] = { process_scenarios, file_scenarios, memory_scenarios, tick_scenarios, placement_scenarios }, *s;
+	const struct scenario *tables[] = { process_scenarios, file_scenarios, memory_scenarios, tick_scenarios, placement_scenarios,
+#ifdef COUNTED
+						   growth_scenarios, sharing_scenarios,
+#endif
+						 }, *s;
 	unsigned int i;
 
 	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)

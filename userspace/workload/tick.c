@@ -65,8 +65,11 @@ static void run_tick(struct run *run)
 	run->report->operations = run->rounds;
 	for (batch = -1; batch < run->batches; batch++) {
 		await_tick();
-		if (batch >= 0)
+		if (batch >= 0) {
+			mark(MARK_ROUNDS);
 			run->report->cost[batch] = time_of(n) - n * cost;
+			mark(MARK_OUTSIDE);
+		}
 	}
 }
 

@@ -10,6 +10,9 @@
  *   tick.c	 the scenario that waits for timer interrupts
  *   placement.c scenarios that ask for memory and for processors
  *   spawn.h	 a child without a stack, the only code that knows an architecture
+ *
+ * With COUNTED defined, and with what is in counted/, it is the program whose executions and stores the emulator's plugin counts. Without, not
+ * a byte of it depends on that, as the scenarios' figures depend on each byte.
  */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
@@ -46,6 +49,23 @@ struct scenario {
 };
 
 extern const struct scenario process_scenarios[], file_scenarios[], memory_scenarios[], tick_scenarios[], placement_scenarios[];
+extern const struct scenario growth_scenarios[], sharing_scenarios[]; /* counted/ */
+
+/*
+ * What is written here the emulator's plugin sees: which part of a scenario begins. Behind it lies what several processors write on purpose
+ * (counted/sharing.c). harness/bench/plugin.go has the address, too.
+ */
+#define MARKS		0x70000000UL
+#define PLANTED		(MARKS + PAGE)
+#define MARKS_SIZE	(2 * PAGE)
+
+enum { MARK_OUTSIDE, MARK_EMPTY, MARK_ROUNDS, MARK_END };
+
+#ifdef COUNTED
+#define mark(part)	(*(volatile char *)(MARKS + (part)) = 0)
+#else
+#define mark(part)	do { } while (0)
+#endif
 
 /* main.c */
 extern struct report *report;
@@ -69,5 +89,8 @@ void run_scenario(const struct scenario *scenario, struct run *run, char **conta
 char *path_of(const char *dir, const char *file);
 int write_file(const char *dir, const char *file, const char *value);
 int join(const char *container);
+
+/* counted/growth.c */
+int make_container(const char *dir);
 
 #endif

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,8 @@ import (
 type benchFlags struct {
 	kernelFlags
 	against, arch, scenario, json, svg, compare string
+	kinds                                       []string
+	keep                                        bool
 }
 
 func newBenchCommand() *cobra.Command {
@@ -32,7 +35,10 @@ cgroup with mainline's cgroup v1. docs/performance.md tells how, and what the sc
 
 The emulator counts instructions, so the figures depend neither on the host nor on what else it does. Each kernel is
 measured twice, and once more where a digit differs; if no two runs are the same the exit status is 125, as nothing is known then.
-Fork storms on several processors follow, by the clock: those are ratios, and no test.
+Fork storms on several processors follow, by the clock: those are ratios, and no test. What the series adds
+by function is counted in some of the scenarios, and is the same in every run. --only chooses among these kinds, and knows two more:
+growth, operations where there is more and more of what they do not touch, and sharing, writes to lines of memory that
+several processors write.
 
 With --kernel two kernels of any origin are measured side by side: that one and the one that --against names, each an image,
 the build directory of one, or a flavor. What hierarchies a kernel can mount is read from its configuration, where that lies
@@ -40,10 +46,11 @@ beside it.
 
 With --compare the result is held against an earlier one, which --json has written. If both are of the same Linux,
 compiler, emulator and workload, a scenario that has become dearer by more than 30 instructions, 0.1 %, or half its
-spread, whichever is most, makes the exit status 1. Another --scenario is another workload: what was measured before has left its traces in
+spread, whichever is most, makes the exit status 1, and so does a part of the series that adds 3 instructions more by function. Another --scenario is another workload: what was measured before has left its traces in
 the kernel.`,
 		Example: `  gpclab bench --arch x86_64 --scenario '^(fork|thread)@'
-  gpclab bench --scenario storm
+  gpclab bench --only storms
+  gpclab bench --only functions --json docs/performance.json --keep
   gpclab bench --json result.json --svg result.svg
   gpclab bench --arch x86_64 --kernel ~/linux/new --against ~/linux/old`,
 		Args: cobra.NoArgs,
@@ -54,7 +61,9 @@ the kernel.`,
 	cmd.Flags().StringVar(&flags.against, "against", "", "measure it against the kernel `IMAGE`, given in the same way (default vanilla)")
 	flags.add(cmd.Flags())
 	cmd.Flags().StringVar(&flags.scenario, "scenario", "", "measure only scenarios whose names match `REGEXP`, such as 'fork@trio'")
+	cmd.Flags().StringSliceVar(&flags.kinds, "only", nil, "measure only these `KIND`s, with commas between: "+strings.Join(bench.Kinds(), ", ")+" (default all but the last two)")
 	cmd.Flags().StringVar(&flags.json, "json", "", "write the raw results to `FILE`")
+	cmd.Flags().BoolVar(&flags.keep, "keep", false, "keep in the file of --json what is there and was not measured: with --only, or --arch")
 	cmd.Flags().StringVar(&flags.svg, "svg", "", "draw a chart of what is above vanilla to `FILE`")
 	cmd.Flags().StringVar(&flags.compare, "compare", "", "compare with the results in `FILE`")
 	return cmd
@@ -76,13 +85,15 @@ func runBench(ctx context.Context, out io.Writer, flags benchFlags) error {
 	report := new(bench.Report)
 	var drifts []bench.Drift
 	for _, m := range machines {
-		result, differs, err := bench.Measure(ctx, lab, m, flags.contest(), match)
+		result, differs, err := bench.Measure(ctx, lab, m, flags.contest(), match, flags.wanted())
 		if err != nil {
 			return err
 		}
-		storms, err := bench.MeasureStorms(ctx, lab, m, flags.contest(), match)
-		if err != nil {
-			return err
+		var storms []bench.Storm
+		if slices.Contains(flags.wanted(), bench.Storms) {
+			if storms, err = bench.MeasureStorms(ctx, lab, m, flags.contest(), match); err != nil {
+				return err
+			}
 		}
 		if err := writeTables(out, result, storms); err != nil {
 			return err
@@ -90,11 +101,11 @@ func runBench(ctx context.Context, out io.Writer, flags benchFlags) error {
 		report.Machines = append(report.Machines, result)
 		drifts = append(drifts, differs...)
 	}
-	if err := flags.save(report); err != nil {
-		return err
-	}
 	if before != nil {
 		err = writeComparison(out, bench.Compare(before, report))
+	}
+	if err := flags.save(report); err != nil {
+		return err
 	}
 	if differ := sameDigits(drifts); differ != nil {
 		return differ
@@ -110,6 +121,14 @@ func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, error) {
 	}
 	if !bench.Matches(match) {
 		return nil, nil, fmt.Errorf("--scenario: no scenario matches %q; docs/performance.md lists them", f.scenario)
+	}
+	for _, kind := range f.kinds {
+		if !slices.Contains(bench.Kinds(), kind) {
+			return nil, nil, fmt.Errorf("--only %s: choose among %s", kind, strings.Join(bench.Kinds(), ", "))
+		}
+	}
+	if f.keep && f.json == "" {
+		return nil, nil, errors.New("--keep needs --json: in which file?")
 	}
 	if f.kernel != "" && f.compare != "" {
 		return nil, nil, errors.New("--compare is for the series: of two kernels, --json keeps what was measured")
@@ -127,6 +146,14 @@ func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, error) {
 	}
 	machines, err := chosenMachines(f.arch)
 	return match, machines, err
+}
+
+// wanted returns the kinds of what is to be measured.
+func (f benchFlags) wanted() []string {
+	if len(f.kinds) == 0 {
+		return bench.UsualKinds()
+	}
+	return f.kinds
 }
 
 // contest returns the kernels that are measured together.
@@ -170,6 +197,21 @@ func writeTables(out io.Writer, result bench.Result, storms []bench.Storm) error
 			return err
 		}
 	}
+	if len(result.Budgets) > 0 {
+		if err := bench.WriteBudgets(out, result.Machine, result.Budgets); err != nil {
+			return err
+		}
+	}
+	if len(result.Growth) > 0 {
+		if err := bench.WriteGrowth(out, result.Machine, result.Growth); err != nil {
+			return err
+		}
+	}
+	if len(result.Sharing) > 0 {
+		if err := bench.WriteSharing(out, result.Machine, result.Sharing); err != nil {
+			return err
+		}
+	}
 	if len(storms) > 0 {
 		return bench.WriteStorms(out, result.Machine, storms)
 	}
@@ -178,6 +220,13 @@ func writeTables(out io.Writer, result bench.Result, storms []bench.Storm) error
 
 // save writes the files that were asked for.
 func (f benchFlags) save(report *bench.Report) error {
+	if f.keep {
+		earlier, err := bench.Load(f.json)
+		if err != nil {
+			return err
+		}
+		report.Keep(earlier, f.wanted())
+	}
 	if f.json != "" {
 		if err := report.Save(f.json); err != nil {
 			return err
@@ -196,10 +245,10 @@ func writeComparison(out io.Writer, comparisons []bench.Comparison) error {
 		if err := c.Write(out); err != nil {
 			return err
 		}
-		dearer += len(c.Dearer())
+		dearer += len(c.Dearer()) + len(c.DearerBudgets())
 	}
 	if dearer > 0 {
-		return exitError{status: statusFailed, err: fmt.Errorf("%d scenarios have become dearer", dearer)}
+		return exitError{status: statusFailed, err: fmt.Errorf("%d figures have become dearer", dearer)}
 	}
 	return nil
 }

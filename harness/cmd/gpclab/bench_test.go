@@ -20,6 +20,8 @@ func TestBenchRefusesWrongFlags(t *testing.T) {
 		{benchFlags{kernelFlags: kernelFlags{kernel: "release"}, against: "release"}, "against itself"},
 		{benchFlags{kernelFlags: kernelFlags{kernel: "release"}, compare: "x"}, "--compare is for the series"},
 		{benchFlags{scenario: "nonesuch"}, "no scenario matches"},
+		{benchFlags{kinds: []string{"functions", "nonesuch"}}, "--only nonesuch"},
+		{benchFlags{keep: true}, "--keep needs --json"},
 	} {
 		err := runBench(t.Context(), t.Output(), tt.flags)
 		var exit exitError
