@@ -106,13 +106,15 @@ func (w watch) want(t testing.TB, populated bool) {
 	}
 }
 
-// changed tells whether something has happened since the last read, and waits for that if it is to.
+// changed tells whether something has happened since the last read, and waits for that if it is to. The kernel looks once more at the end
+// of a wait: who finds it only then has not been woken.
 func (w watch) changed(wait time.Duration) (bool, error) {
 	fds := []unix.PollFd{{Fd: int32(w.file.Fd()), Events: unix.POLLPRI}}
 	for end := time.Now().Add(wait); ; {
 		n, err := unix.Poll(fds, max(0, int(time.Until(end).Milliseconds())))
 		if !errors.Is(err, unix.EINTR) {
-			return n > 0 && fds[0].Revents&unix.POLLPRI != 0, err
+			woken := wait == 0 || time.Now().Before(end)
+			return n > 0 && woken && fds[0].Revents&unix.POLLPRI != 0, err
 		}
 	}
 }
