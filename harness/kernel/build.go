@@ -39,7 +39,7 @@ func (l *Lab) Build(ctx context.Context, m *machine.Machine, f Flavor) (*Image, 
 
 // Tree is a kernel tree with edits: a series and, after it, further patches.
 type Tree struct {
-	// Name distinguishes the tree and its builds: "pristine", "patched", "mutant", "mutant-2", or another.
+	// Name distinguishes the tree and its builds: "pristine", "patched", what MutantTree returns, or another.
 	Name   string
 	Series *series.Series
 	Extra  []string

@@ -262,7 +262,7 @@ func TestFlavors(t *testing.T) {
 // The compiler's cache, and the code, know files by their paths as seen from the build directory.
 func TestStandInLiesAsTheOtherTree(t *testing.T) {
 	l := lab(t)
-	for _, name := range []string{mutant, mutant2, unchanged, ofSeries + "01234567"} {
+	for _, name := range []string{MutantTree(0), MutantTree(1), MutantTree(3), unchanged, ofSeries + "01234567"} {
 		other, ok := standsFor(name)
 		if !ok {
 			t.Fatalf("%s stands for nothing", name)

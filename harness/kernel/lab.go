@@ -109,18 +109,25 @@ func (l *Lab) SeriesDir() string { return filepath.Join(l.root, "kernel-patches"
 // The trees that stand in for another: they lie to their objects as that one does, so that the names of files in the
 // code are the same, and the compiler's cache serves both.
 const (
-	mutant    = "mutant"    // the patched tree, broken on purpose
-	mutant2   = "mutant-2"  // the same, to be built while the other is being tested
+	mutant    = "mutant"    // the patched tree, broken on purpose; with a number behind it, others that are tested at the same time
 	unchanged = "unchanged" // the pristine tree, with the series and containers configured off
 )
 
 // ofSeries begins the names of trees that stand in for the patched one with another series than ours.
 const ofSeries = "series-"
 
+// MutantTree returns the name of the n-th tree for mutants, counted from 0.
+func MutantTree(n int) string {
+	if n == 0 {
+		return mutant
+	}
+	return fmt.Sprintf("%s-%d", mutant, n+1)
+}
+
 // standsFor returns the tree that another one stands in for.
 func standsFor(name string) (other string, ok bool) {
 	switch {
-	case name == mutant, name == mutant2, strings.HasPrefix(name, ofSeries):
+	case name == mutant, strings.HasPrefix(name, mutant+"-"), strings.HasPrefix(name, ofSeries):
 		return "patched", true
 	case name == unchanged:
 		return "pristine", true

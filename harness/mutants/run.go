@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gpc/harness/guest"
 	"gpc/harness/kernel"
 	"gpc/harness/regress"
 	"gpc/harness/series"
@@ -38,34 +39,63 @@ func Check(lab *kernel.Lab, m Mutant) error {
 	return err
 }
 
-// trees are where mutants are built in turn: one is being built while the one before it is being tested, in which a processor of
-// the host and the linker's one thread would otherwise be waited for.
-var trees = []string{"mutant", "mutant-2"}
+// mostGuests is how many guests are beside each other at most. Each has a tree of 2 GB, and more would wait for kernels, which are built one
+// after the other.
+const mostGuests = 4
+
+// guests returns how many guests the host has places for beside a build: one is being built while those before it are being tested, in
+// which processors of the host and the linker's one thread would otherwise be waited for.
+func guests(all []Mutant) (int, error) {
+	var sizes []string
+	for _, m := range all {
+		sizes = append(sizes, m.Target.Machine.Memory)
+	}
+	places, err := guest.Places(sizes...)
+	return min(max(1, places/2), mostGuests), err
+}
 
 // Run builds the mutants' kernels, puts each to its tests, and calls done with what became of it, in order. Whatever goes wrong on the way
-// is a verdict; the error is ctx's.
+// is a verdict; the error is ctx's, or the host's.
 func Run(ctx context.Context, lab *kernel.Lab, all []Mutant, done func(Result)) error {
-	free := make(chan string, len(trees))
-	for _, tree := range trees {
-		free <- tree
+	n, err := guests(all)
+	if err != nil {
+		return err
 	}
-	ready := make(chan candidate)
+	return run(ctx, all, n, func(m Mutant, tree string) candidate { return build(ctx, lab, m, tree) },
+		func(c candidate) Result { return c.test(ctx, lab) }, done)
+}
+
+// run is Run with so many tests beside each other and a build.
+func run(ctx context.Context, all []Mutant, guests int, build func(Mutant, string) candidate, test func(candidate) Result,
+	done func(Result)) error {
+	free := make(chan string, guests+1)
+	for n := range guests + 1 {
+		free <- kernel.MutantTree(n)
+	}
+	places := make(chan struct{}, guests)
+	results := make(chan chan Result, len(all)) // a channel for each mutant, in order
 	go func() {
-		defer close(ready)
+		defer close(results)
 		for _, m := range all {
-			select {
-			case tree := <-free:
-				ready <- build(ctx, lab, m, tree)
-			case <-ctx.Done():
+			if ctx.Err() != nil {
 				return
 			}
+			c := build(m, <-free)
+			result := make(chan Result, 1)
+			results <- result
+			places <- struct{}{}
+			go func() {
+				result <- test(c)
+				<-places
+				free <- c.tree
+			}()
 		}
 	}()
-	for c := range ready {
+	for result := range results {
+		r := <-result
 		if ctx.Err() == nil {
-			done(c.test(ctx, lab))
+			done(r)
 		}
-		free <- c.tree
 	}
 	return ctx.Err()
 }

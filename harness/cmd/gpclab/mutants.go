@@ -23,7 +23,8 @@ func newMutantsCommand() *cobra.Command {
 		Short: "Prove that the in-guest tests can fail",
 		Long: `Prove that the in-guest tests can fail. Each patch in harness/mutants breaks one promise of the series and names the tests that
 must notice: the patched kernel is built and put to them. A mutant is killed where they fail or the kernel panics or complains, and
-survives where they pass. A patch that no longer applies, or tests that do not run, are errors.
+survives where they pass. A patch that no longer applies, or tests that do not run, are errors. One kernel at a time is built, while
+those before it are tested, with more than three processors in guests beside each other.
 
 Exit status 1 tells of a survivor or an error. V=1 in the environment shows what the tests of killed mutants printed, too.`,
 		Example: `  gpclab mutants --list
