@@ -236,7 +236,8 @@ func TestClientStartsAtOnce(t *testing.T) {
 		}
 		go func() {
 			out := &strings.Builder{}
-			cmd := exec.Command("/bin/cat", "/proc/self/container")
+			// The shell, as a program in Go takes a second to start on a debug kernel.
+			cmd := exec.Command("/bin/sh", "-c", `read -r line </proc/self/container && echo "$line"`)
 			cmd.Stdout = out
 			err := c.Start(cmd)
 			if err == nil {
