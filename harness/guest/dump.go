@@ -1,11 +1,8 @@
 package guest
 
 import (
-	"debug/elf"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -53,7 +50,7 @@ func (c Config) dump(vm *qemu.VM) error {
 		err = vm.Dump(partial)
 	}
 	if base := c.Kernel.Machine.LinearMap; err == nil && base != 0 {
-		err = mapLinearly(partial, base)
+		err = mendCore(partial, base)
 	}
 	if err == nil {
 		err = os.Rename(partial, path)
@@ -63,37 +60,4 @@ func (c Config) dump(vm *qemu.VM) error {
 		return fmt.Errorf("the guest's memory could not be dumped to %s: %w", path, err)
 	}
 	return nil
-}
-
-// mapLinearly says in a big-endian core at which addresses the kernel has the memory, for debuggers that know no page tables: all of it from base
-// on. The emulator's sections, which it writes in its own order of bytes, and which no core needs, are taken out.
-func mapLinearly(path string, base uint64) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	var header elf.Header64
-	if err := binary.Read(f, binary.BigEndian, &header); err != nil {
-		return err
-	}
-	header.Ehsize = uint16(binary.Size(header))
-	header.Shoff, header.Shentsize, header.Shnum, header.Shstrndx = 0, 0, 0, 0
-	if err := binary.Write(io.NewOffsetWriter(f, 0), binary.BigEndian, header); err != nil {
-		return err
-	}
-	segments := make([]elf.Prog64, header.Phnum)
-	at, size := int64(header.Phoff), int64(binary.Size(segments))
-	if err := binary.Read(io.NewSectionReader(f, at, size), binary.BigEndian, segments); err != nil {
-		return err
-	}
-	for i, s := range segments {
-		if elf.ProgType(s.Type) == elf.PT_LOAD {
-			segments[i].Vaddr = base + s.Paddr
-		}
-	}
-	if err := binary.Write(io.NewOffsetWriter(f, at), binary.BigEndian, segments); err != nil {
-		return err
-	}
-	return f.Close()
 }

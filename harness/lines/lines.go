@@ -1,9 +1,9 @@
 // Package lines tells from which lines of source a kernel's code comes: func+0x12/0x34 in a trace becomes
 // func+0x12/0x34 [kernel/container/dir.c:123], with what was inlined there.
 //
-// Kernels are mostly built without debug information, which makes a build take twice as long and ten times the room. So the
-// objects that a trace leads through, a dozen of the thousand, are compiled once more when they are needed, with debug information,
-// which does not change the code. A kernel that was built with debug information is asked itself.
+// Kernels are mostly built without debug information, with which the compiler takes a third longer, and its objects six times the
+// room. So the objects that a trace leads through, a dozen of the thousand, are compiled once more when they are needed, with debug
+// information, which does not change the code. A kernel that was built with debug information is asked itself.
 package lines
 
 import (
