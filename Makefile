@@ -7,6 +7,7 @@ PACKAGES ?= $(if $(LINUX_SRC),,linux-source-6.12) build-essential bc bison flex 
 	ccache git qemu-system-x86 qemu-system-ppc gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross
 TEST_PACKAGES ?= gdb-multiarch
 MODELS_PACKAGES ?= spin gcc
+COVERAGE_PACKAGES ?= gcovr
 CHECK_PACKAGES ?= sparse python3 $(MODELS_PACKAGES)
 
 GPCLAB = build/gpclab
@@ -56,6 +57,11 @@ test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of
 .PHONY: fuzz
 fuzz: $(GPCLAB) ## random steps against a model of what the documents say
 	@$(GPCLAB) fuzz $(foreach v,SEED STEPS WORKERS ARCH FLAVOR,$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
+
+.PHONY: coverage
+coverage: $(GPCLAB) ## tell which lines of the kernel's code the regression runs; pages in build/coverage
+	@scripts/install-packages $(COVERAGE_PACKAGES)
+	@$(GPCLAB) coverage
 
 .PHONY: mutants
 mutants: $(GPCLAB) ## prove that the regression can fail: break the kernel on purpose, a promise at a time

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -123,7 +124,7 @@ func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, s Spec, frag
 		return nil, fmt.Errorf("the compiler %sgcc does not run: install the packages that 'make help' names: %w", m.CrossCompile, err)
 	}
 	b.compiler = string(compiler)
-	b.key = sum(b.source.id, string(b.fragment), b.compiler, edits)
+	b.key = sum(append([]string{b.source.id, string(b.fragment), b.compiler, edits}, s.Flavor.makeArgs()...)...)
 	return b, nil
 }
 
@@ -223,7 +224,8 @@ func (b *build) runMake(ctx context.Context, what string, line func(string), arg
 		return err
 	}
 	c := command.Command{Dir: b.lab.tree(b.tree.Name), Env: b.lab.makeEnv(), Log: log, Line: line}
-	return c.Run(ctx, append(append([]string{"make"}, makeArgs(b.machine, b.dir)...), args...)...)
+	all := slices.Concat([]string{"make"}, makeArgs(b.machine, b.dir), b.spec.Flavor.makeArgs(), args)
+	return c.Run(ctx, all...)
 }
 
 func (b *build) configure(ctx context.Context) error {

@@ -17,12 +17,17 @@ const (
 	Vtime   Flavor = "vtime"   // Release, with CPU time measured where the others count ticks
 	Vanilla Flavor = "vanilla" // the configuration of Release, unpatched
 	Cgroup  Flavor = "cgroup"  // Vanilla with mainline's cgroup v1: the peer in benchmarks
+
+	// What Debug has for tests, and in place of its checks another watcher.
+	Coverage Flavor = "coverage" // gcov counts how often each line of containers runs
 )
 
 // Flavors returns all flavors.
-func Flavors() []Flavor { return []Flavor{Release, Debug, Vtime, Vanilla, Cgroup} }
+func Flavors() []Flavor {
+	return []Flavor{Release, Debug, Vtime, Vanilla, Cgroup, Coverage}
+}
 
-// Patched returns the flavors of a machine that have the series: those that tests are for.
+// Patched returns the flavors of a machine that have the series and that every change is tested with.
 func Patched(m *machine.Machine) []Flavor {
 	patched := []Flavor{Release, Debug}
 	if Vtime.on(m) == nil {
@@ -46,6 +51,11 @@ func ParseFlavor(name string) (Flavor, error) {
 // Patched reports whether the series is applied.
 func (f Flavor) Patched() bool { return f != Vanilla && f != Cgroup }
 
+// InjectsFailures reports whether the kernel has what tests of the debug flavor need: the debug pair of subsystems, and failing allocations.
+func (f Flavor) InjectsFailures() bool {
+	return f == Debug || f == Coverage
+}
+
 // on returns an error unless the machine has this flavor.
 func (f Flavor) on(m *machine.Machine) error {
 	if f == Vtime && !m.TickAccounting {
@@ -67,6 +77,20 @@ func (f Flavor) fragments(arch string) []string {
 		names = append(names, "containers", "debug", "debug-"+arch, "debug-containers")
 	case Cgroup:
 		names = append(names, "cgroup")
+	case Coverage:
+		names = append(names, "containers", "debug", "debug-containers", "unchecked", "unchecked-"+arch, string(f), string(f)+"-"+arch)
 	}
 	return names
+}
+
+// ours is for make: it is not empty where a file of containers is compiled.
+const ours = "$(filter kernel/container/% kernel/sched/container.o,$@)"
+
+// makeArgs returns arguments of make that say which files the flavor's compiler adds something to. They are evaluated where each is compiled,
+// and so the kernel's makefiles need not know.
+func (f Flavor) makeArgs() []string {
+	if f == Coverage {
+		return []string{"GCOV_PROFILE=" + ours}
+	}
+	return nil
 }

@@ -259,6 +259,23 @@ func TestFlavors(t *testing.T) {
 	}
 }
 
+// What flavors ask of make fits the files of containers, and no others: make says so itself.
+func TestFlavorsChooseFiles(t *testing.T) {
+	const makefile = "%.o:\n\t@echo '$@:$(GCOV_PROFILE)'\n"
+	for f, want := range map[Flavor]string{
+		Release:  "kernel/container/dir.o: kernel/fork.o: kernel/sched/container.o: drivers/acpi/container.o:",
+		Coverage: "kernel/container/dir.o:kernel/container/dir.o kernel/fork.o: kernel/sched/container.o:kernel/sched/container.o drivers/acpi/container.o:",
+	} {
+		args := append(f.makeArgs(), "--no-print-directory", "-f", "-")
+		make := exec.Command("make", append(args, "kernel/container/dir.o", "kernel/fork.o", "kernel/sched/container.o", "drivers/acpi/container.o")...)
+		make.Dir, make.Stdin = t.TempDir(), strings.NewReader(makefile)
+		out, err := make.Output()
+		if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != want {
+			t.Errorf("%s: %v, got %s, want %s", f, err, got, want)
+		}
+	}
+}
+
 // The compiler's cache, and the code, know files by their paths as seen from the build directory.
 func TestStandInLiesAsTheOtherTree(t *testing.T) {
 	l := lab(t)

@@ -40,11 +40,18 @@ func (t Target) Pattern() string {
 	return ""
 }
 
-// Targets returns the kernels that the project promises to test: every machine's, in each patched flavor.
-func Targets() []Target {
+// Targets returns the kernels that every change is tested with: every machine's, in each flavor for that.
+func Targets() []Target { return targets(kernel.Patched) }
+
+// Special returns the kernels that the tests can be run on beside those: ones that watch what the tests do.
+func Special() []Target {
+	return targets(func(*machine.Machine) []kernel.Flavor { return []kernel.Flavor{kernel.Coverage} })
+}
+
+func targets(flavors func(*machine.Machine) []kernel.Flavor) []Target {
 	var all []Target
 	for _, m := range machine.All() {
-		for _, f := range kernel.Patched(m) {
+		for _, f := range flavors(m) {
 			all = append(all, Target{m, f})
 		}
 	}
@@ -91,6 +98,9 @@ type Options struct {
 	Lines bool
 	// Yields lets the host's other programs go first.
 	Yields bool
+	// Counts receives, of a kernel of the flavor coverage, how often its lines have run from the boot to the end of the tests: a tar archive
+	// of the data files of gcov. A guest that does not live so long leaves the archive incomplete. It may be nil.
+	Counts io.Writer
 }
 
 // RunWith is Run with options.
@@ -109,7 +119,7 @@ func RunWith(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern 
 	}
 	o := newObserver(Name(image), names, sink)
 	began := time.Now()
-	result, err := boot(ctx, config, pattern, options.Env, o)
+	result, err := boot(ctx, config, pattern, options.job(), o)
 	took := time.Since(began)
 	if ctx.Err() != nil {
 		return Ending{}, ctx.Err()
@@ -163,16 +173,21 @@ func prepare(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (guest.C
 	}, nil
 }
 
-// boot runs the tests in a guest, and feeds what they print to the observer.
-func boot(ctx context.Context, config guest.Config, pattern string, env []string, o *observer) (guest.Result, error) {
+// boot runs the tests in a guest, and feeds what they print to the observer. A job with arguments is a program that runs the tests, which are
+// named by further arguments; its standard output goes where the job says.
+func boot(ctx context.Context, config guest.Config, pattern string, job guest.Job, o *observer) (guest.Result, error) {
 	text, output := io.Pipe()
 	done := make(chan error, 1)
 	go func() { done <- convert(ctx, o.target, text, o.see) }()
-	argv := []string{"/" + guestProgram, "-test.v=test2json", "-test.timeout=" + config.Timeout.String()}
+	job.Argv = append(job.Argv, "/"+guestProgram, "-test.v=test2json", "-test.timeout="+config.Timeout.String())
 	if pattern != "" {
-		argv = append(argv, "-test.run="+pattern)
+		job.Argv = append(job.Argv, "-test.run="+pattern)
 	}
-	result, err := guest.Run(ctx, config, guest.Job{Argv: argv, Env: env, Stdout: output, Stderr: output})
+	if job.Stdout == nil {
+		job.Stdout = output
+	}
+	job.Stderr = output
+	result, err := guest.Run(ctx, config, job)
 	output.Close()
 	if convertErr := <-done; err == nil {
 		err = convertErr

@@ -32,8 +32,11 @@ const (
 
 // tags returns the build tags that choose the tests for a flavor.
 func tags(f kernel.Flavor) []string {
-	if f == "debug" {
+	switch {
+	case f == kernel.Debug:
 		return []string{"guest", "debug"}
+	case f.InjectsFailures():
+		return []string{"guest", "debug", "nolockdep"}
 	}
 	return []string{"guest"}
 }

@@ -44,6 +44,7 @@ var helpers = map[string]func(args []string){
 	"server":     serverHelper,
 	"spin":       spinHelper,
 	"eat":        eatHelper,
+	"gcov":       gcovHelper,
 	"nothing":    func([]string) {},
 }
 

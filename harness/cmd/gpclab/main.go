@@ -51,6 +51,7 @@ The kernel is Linux 6.12 with the series in kernel-patches/, in several flavors:
   debug     patched, with lockdep, KASAN and the like
   vanilla   the configuration of release, unpatched
   cgroup    vanilla with mainline's cgroup v1
+  coverage  patched, with counts of how often each line of containers runs
 or another one: --kernel takes one that is there, --series another series, --config more options.
 
 Whatever a command needs is built first. V=1 in the environment shows the output of all steps; LINUX_SRC names
@@ -68,7 +69,7 @@ as git bisect run wants it: 125 is a commit to be skipped. With one of these oth
 		return exitError{status: statusUsage, err: fmt.Errorf("%w; '%s --help' tells more", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newBootCommand(), newBuildCommand(), newTestCommand(), newWatchCommand(), newFuzzCommand(), newMutantsCommand(), newModelsCommand(), newBenchCommand(), newProfileCommand(),
+	root.AddCommand(newBootCommand(), newBuildCommand(), newTestCommand(), newWatchCommand(), newFuzzCommand(), newMutantsCommand(), newModelsCommand(), newCoverageCommand(), newBenchCommand(), newProfileCommand(),
 		newSeriesCommand())
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)

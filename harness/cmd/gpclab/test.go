@@ -45,7 +45,7 @@ that a test failed ('gpclab --help' has the numbers).`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runTests(cmd.Context(), cmd.OutOrStdout(), flags) },
 	}
 	cmd.Flags().StringVar(&flags.arch, "arch", "", "test only this architecture: "+strings.Join(machine.Names(), " or "))
-	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release, debug or vtime")
+	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release, debug or vtime, or coverage")
 	flags.addGiven(cmd.Flags())
 	flags.kernelFlags.add(cmd.Flags())
 	cmd.Flags().StringVar(&flags.run, "run", "", "run only tests whose names match `REGEXP`, as go test -run does")
@@ -166,8 +166,12 @@ func chosenTargets(arch, flavor string) ([]regress.Target, error) {
 			return nil, err
 		}
 	}
+	all := regress.Targets()
+	if flavor != "" {
+		all = append(all, regress.Special()...)
+	}
 	var chosen []regress.Target
-	for _, target := range regress.Targets() {
+	for _, target := range all {
 		if (arch == "" || arch == target.Machine.Name) && (flavor == "" || flavor == string(target.Flavor)) {
 			chosen = append(chosen, target)
 		}
@@ -178,10 +182,10 @@ func chosenTargets(arch, flavor string) ([]regress.Target, error) {
 	return chosen, nil
 }
 
-// targetFlavors lists the flavors of an architecture, empty for all, that are tested.
+// targetFlavors lists the flavors of an architecture, empty for all, that can be tested.
 func targetFlavors(arch string) []kernel.Flavor {
 	var flavors []kernel.Flavor
-	for _, target := range regress.Targets() {
+	for _, target := range append(regress.Targets(), regress.Special()...) {
 		if (arch == "" || arch == target.Machine.Name) && !slices.Contains(flavors, target.Flavor) {
 			flavors = append(flavors, target.Flavor)
 		}
