@@ -14,7 +14,7 @@ var exceptions = []struct {
 	name  string
 	holds func(o Op) bool
 }{
-	// cpus and mems answer EOVERFLOW to a number past 32 bits, as the kernel's parser of lists does; cpusets.rst knows ERANGE for what the machine cannot have.
+	// cpus and mems answer EOVERFLOW to a number past 32 bits, as cpusets.rst says; the model does not know it yet.
 	{"a number of more than 32 bits in a list", func(o Op) bool {
 		name := strings.TrimPrefix(path.Base(o.Args[0]), "cpuset.")
 		return o.Verb == "write" && (name == "cpus" || name == "mems") &&
