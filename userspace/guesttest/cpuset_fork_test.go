@@ -27,8 +27,7 @@ func bornAllowed(t *testing.T, a containerfs.Container, p *process, cpus, mems s
 	child := got(p.forked(t))(t)
 	wantAllowed(t, p.pid, cpus, mems)
 	wantAllowed(t, child, cpus, mems)
-	must(t, unix.Kill(child, unix.SIGKILL))
-	p.stop()
+	p.end()
 }
 
 // A change of the cpuset reaches a child that was not to be found while it was made.
@@ -110,6 +109,5 @@ func TestCpusetHeldForkKeepsWish(t *testing.T) {
 	wantAllowed(t, child, "3", allNodes)
 	set(t, a, "cpus", "0-1")
 	wantAllowed(t, child, "1", allNodes)
-	must(t, unix.Kill(child, unix.SIGKILL))
-	p.stop()
+	p.end()
 }

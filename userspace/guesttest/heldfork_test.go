@@ -5,8 +5,6 @@ package guesttest
 import (
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"gpc/userspace/containerfs"
 )
 
@@ -50,8 +48,7 @@ func TestHeldForkIsBorn(t *testing.T) {
 	if calls := callbacks(t, a, "debug_a"); calls["born"] != 1 || calls["fork"] != 1 || calls["cancel_fork"] != 0 {
 		t.Errorf("callbacks: %v", calls)
 	}
-	must(t, unix.Kill(child, unix.SIGKILL))
-	p.stop()
+	p.end()
 	for _, ss := range debugPair {
 		wantExactCounts(t, h.Root(), ss)
 	}
@@ -76,8 +73,7 @@ func TestHeldForkFollowsMove(t *testing.T) {
 			t.Errorf("callbacks of %s where the parent is: %v", ss, calls)
 		}
 	}
-	must(t, unix.Kill(child, unix.SIGKILL))
-	p.stop()
+	p.end()
 	for _, ss := range debugPair {
 		wantExactCounts(t, h.Root(), ss)
 	}

@@ -137,8 +137,7 @@ func TestHeldMoveKeepsForksWaiting(t *testing.T) {
 	child := got(p.forked(t))(t)
 	wantPath(t, child, "debug_a,debug_b", "/b")
 	wantPath(t, other, "debug_a,debug_b", "/")
-	must(t, unix.Kill(child, unix.SIGKILL))
-	p.stop()
+	p.end()
 	for _, ss := range debugPair {
 		wantExactCounts(t, h.Root(), ss)
 	}
