@@ -127,6 +127,10 @@ func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, error) {
 			return nil, nil, fmt.Errorf("--only %s: choose among %s", kind, strings.Join(bench.Kinds(), ", "))
 		}
 	}
+	ofTheSeries := func(kind string) bool { return kind != bench.Scenarios && kind != bench.Storms }
+	if i := slices.IndexFunc(f.kinds, ofTheSeries); i >= 0 && f.kernel != "" {
+		return nil, nil, fmt.Errorf("--only %s is for the series: of two kernels scenarios and storms are measured", f.kinds[i])
+	}
 	if f.keep && f.json == "" {
 		return nil, nil, errors.New("--keep needs --json: in which file?")
 	}

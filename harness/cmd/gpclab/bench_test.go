@@ -21,6 +21,7 @@ func TestBenchRefusesWrongFlags(t *testing.T) {
 		{benchFlags{kernelFlags: kernelFlags{kernel: "release"}, compare: "x"}, "--compare is for the series"},
 		{benchFlags{scenario: "nonesuch"}, "no scenario matches"},
 		{benchFlags{kinds: []string{"functions", "nonesuch"}}, "--only nonesuch"},
+		{benchFlags{kernelFlags: kernelFlags{kernel: "release"}, kinds: []string{"scenarios", "sharing"}}, "--only sharing is for the series"},
 		{benchFlags{keep: true}, "--keep needs --json"},
 	} {
 		err := runBench(t.Context(), t.Output(), tt.flags)
