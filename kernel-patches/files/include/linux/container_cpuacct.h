@@ -60,6 +60,14 @@ void __container_account_dead(struct task_struct *task);
 /* So much of each kind a task keeps to itself, as most amounts are tiny. */
 #define CONTAINER_CPUTIME_BATCH		NSEC_PER_MSEC
 
+/* Where it keeps it. */
+static inline u32 *container_cputime_kept(struct task_struct *task,
+					  enum container_cputime kind)
+{
+	return kind == CONTAINER_USER ? &task->container_utime :
+					&task->container_stime;
+}
+
 /**
  * container_account_cputime - tell what kind of CPU time it was that a task used
  * @task: whose time it was, as far as the caller can tell: while interrupts are
@@ -75,6 +83,7 @@ static inline void container_account_cputime(struct task_struct *task,
 					     int index, u64 ns)
 {
 	enum container_cputime kind;
+	u32 *kept;
 
 	if (!static_branch_unlikely(&container_cpuacct_mounted))
 		return;
@@ -95,9 +104,10 @@ static inline void container_account_cputime(struct task_struct *task,
 	default:
 		return;
 	}
-	ns += task->container_cputime[kind];
+	kept = container_cputime_kept(task, kind);
+	ns += *kept;
 	if (ns < CONTAINER_CPUTIME_BATCH)
-		task->container_cputime[kind] = ns;
+		*kept = ns;
 	else
 		__container_account_cputime(task, kind, ns);
 }
@@ -117,8 +127,8 @@ static inline void container_account_dead(struct task_struct *task)
 /* A task begins with nothing of its parent's. */
 static inline void container_cputime_init(struct task_struct *task)
 {
-	task->container_cputime[CONTAINER_USER] = 0;
-	task->container_cputime[CONTAINER_SYSTEM] = 0;
+	task->container_utime = 0;
+	task->container_stime = 0;
 }
 
 #else

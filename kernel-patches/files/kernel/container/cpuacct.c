@@ -224,7 +224,7 @@ void __container_account_cputime(struct task_struct *task,
 {
 	struct cpu_counters *c;
 
-	task->container_cputime[kind] = 0;
+	*container_cputime_kept(task, kind) = 0;
 	/*
 	 * In January 2007 this hook met the idle task on powerpc, which no mount
 	 * had given a container, and the machine went down.  It has one today,
@@ -247,8 +247,8 @@ void __container_account_cputime(struct task_struct *task,
  */
 void __container_account_dead(struct task_struct *task)
 {
-	u64 user = task->container_cputime[CONTAINER_USER];
-	u64 system = task->container_cputime[CONTAINER_SYSTEM];
+	u64 user = task->container_utime;
+	u64 system = task->container_stime;
 	struct cpu_counters *c;
 
 #ifdef CONFIG_VIRT_CPU_ACCOUNTING_GEN
