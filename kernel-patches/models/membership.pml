@@ -16,9 +16,9 @@
  *   exit            PF_EXITING, __container_exit()                 member.c
  *   reap            container_reap_begin(), __exit_signal(), __container_reaped(), container_free()
  *   exec            de_thread(): the leader's number changes hands, release_task()
- *   list_task       move_list_task(), move_list()                  member.c
- *   prepare         move_prepare(), container_set_find()           member.c, set.c
- *   switch          move_switch()                                  member.c
+ *   list_task       move_list_task(), move_list()                  move.c
+ *   prepare         move_prepare(), container_set_find()           move.c, set.c
+ *   switch          move_switch()                                  move.c
  *   unmark          container_unmark_moved()                       member.c
  *   attach          container_attach(): move_round(), move_settle(), move_cancel(), move_free()
  *   move_pid        move_pid(), may_move()                         tasks.c

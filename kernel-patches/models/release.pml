@@ -13,7 +13,7 @@
  *   busy_inc         container_busy_inc(), and _locked()         release.c
  *   busy_dec         container_busy_dec(), and _locked()         release.c
  *   arrive, leave    container_set_arrive(), container_set_leave()   internal.h
- *   move_on          move_switch(), between two sets of one container   member.c
+ *   move_on          move_switch(), between two sets of one container   move.c
  *   tryget, put_css  container_css_tryget(), container_css_put() css.c
  *   keep, unkeep     container_keep(), container_unkeep()        release.c
  *   make             container_mkdir(), container_create(), link_child()   dir.c

@@ -2,7 +2,8 @@
 /*
  * What the files of the container framework share among themselves.
  *
- *   member.c	which container a task is in: fork, move, exit
+ *   member.c	which container a task is in: fork and exit, and the argument
+ *   move.c	the same: moves
  *   tracking.c	how that begins and ends to be tracked and counted
  *   set.c	the sets of containers that tasks point to
  *   walk.c	walks of the tasks of a container
@@ -48,6 +49,7 @@
 #ifndef _KERNEL_CONTAINER_INTERNAL_H
 #define _KERNEL_CONTAINER_INTERNAL_H
 
+#include <linux/container_hooks.h>
 #include <linux/containers.h>
 #include <linux/fs_context.h>
 #include <linux/mutex.h>
@@ -231,9 +233,11 @@ static inline bool container_set_del_task(struct container_set *set,
 #define COUNTED_MARKS	(COUNTED_MOVED | COUNTED_REAPED)
 
 void container_unmark_moved(struct task_struct *task);
-extern unsigned long container_moves;
 struct container_set *container_task_set_lock(struct task_struct *task)
 	__acquires(set->lock);
+
+/* move.c */
+extern unsigned long container_moves;
 int container_may_attach(struct container *to, struct task_struct *task,
 			 const struct cred *cred);
 int container_attach(struct container *to, struct task_struct *task,
