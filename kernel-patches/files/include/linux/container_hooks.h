@@ -17,7 +17,7 @@
 DECLARE_STATIC_KEY_FALSE(containers_tracked);
 
 /* Ids of the subsystems that have a ->fork(). */
-extern unsigned long container_fork_hearers;
+extern u32 container_fork_hearers;
 
 /*
  * In ->container_counted, while a task is being made: container_can_fork() has given

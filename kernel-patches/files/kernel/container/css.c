@@ -13,16 +13,16 @@ struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
  * Ids of the subsystems with ->fork(), whose calls cost a lock; and odd births want to
  * be heard of by the framework itself.  Set at boot.
  */
-unsigned long container_fork_hearers __read_mostly = CONTAINER_FORK_ODD;
+u32 container_fork_hearers __read_mostly = CONTAINER_FORK_ODD;
 
 /* Ids of the subsystems with ->born().  As above. */
-unsigned long container_birth_hearers __read_mostly;
+u32 container_birth_hearers __read_mostly;
 
 /* Ids of the subsystems with ->exit().  As above. */
-unsigned long container_exit_hearers __read_mostly;
+u32 container_exit_hearers __read_mostly;
 
 /* Ids of the subsystems with ->reaped(), which count the dead.  As above. */
-unsigned long container_reap_hearers __read_mostly;
+u32 container_reap_hearers __read_mostly;
 
 /**
  * container_subsys_by_name - find a registered subsystem

@@ -95,9 +95,9 @@ extern struct mutex container_mutex;
 
 /* css.c */
 extern struct container_subsys *container_subsys_by_id[MAX_SUBSYS];
-extern unsigned long container_birth_hearers;
-extern unsigned long container_reap_hearers;
-extern unsigned long container_exit_hearers;
+extern u32 container_birth_hearers;
+extern u32 container_reap_hearers;
+extern u32 container_exit_hearers;
 struct container_subsys *container_subsys_by_name(const char *name);
 unsigned long container_subsys_all(void);
 int container_create_states(struct container *cont);
@@ -245,7 +245,7 @@ int container_attach(struct container *to, struct task_struct *task,
 
 /* tracking.c */
 extern bool container_tracking;
-extern unsigned long container_counting;
+extern u32 container_counting;
 void container_tracking_start(void);
 void container_tracking_stop(void);
 int container_counting_start(struct containerfs_root *root);

@@ -176,7 +176,7 @@ static noinline int charge_failed(struct task_struct *child, unsigned long id,
 static __always_inline int charge_child(struct task_struct *child,
 					struct container_set *set)
 {
-	unsigned long mask = READ_ONCE(container_counting);
+	u32 mask = READ_ONCE(container_counting);
 	struct container_subsys *ss;
 	unsigned long id;
 	int ret;
@@ -261,13 +261,13 @@ void container_cancel_fork(struct task_struct *child)
 
 /* __container_fork_stale() where something is unusual. */
 static noinline bool fork_stale_slow(struct task_struct *child,
-				     unsigned long counting)
+				     u32 counting)
 {
 	struct container_set *born = rcu_dereference_protected(child->containers,
 							       true);
 	struct container_set *set = rcu_dereference_protected(current->containers,
 							      true);
-	unsigned long now = counting | CONTAINER_FORK_ASKED;
+	u32 now = counting | CONTAINER_FORK_ASKED;
 
 	if (!child->pid) {
 		child->container_counted = 0;
@@ -289,7 +289,7 @@ bool __container_fork_stale(struct task_struct *child)
 							       true);
 	struct container_set *set = rcu_dereference_protected(current->containers,
 							      true);
-	unsigned long counting = READ_ONCE(container_counting);
+	u32 counting = READ_ONCE(container_counting);
 
 	assert_siglock();
 	/* Nobody has been asked for an idle task. */
@@ -335,7 +335,7 @@ void __container_join(struct task_struct *child)
 	struct container_set *set = rcu_dereference_protected(child->containers,
 							      true);
 	struct container_subsys *ss;
-	unsigned long callees;
+	u32 callees;
 	unsigned long id;
 
 	assert_siglock();
@@ -356,8 +356,7 @@ void __container_join(struct task_struct *child)
 
 void __container_post_fork(struct task_struct *child, struct container *made)
 {
-	unsigned long callees = READ_ONCE(container_fork_hearers) &
-				~CONTAINER_FORK_ODD;
+	u32 callees = READ_ONCE(container_fork_hearers) & ~CONTAINER_FORK_ODD;
 	struct container_subsys *ss;
 	struct container_set *set;
 	unsigned int id;
@@ -385,7 +384,7 @@ void __container_exit(struct task_struct *task)
 {
 	struct container_subsys *ss;
 	struct container_set *set;
-	unsigned long counted;
+	u32 counted;
 	unsigned long id;
 
 	/* Also what container_counting_stop() waits for. */
@@ -410,7 +409,7 @@ void __container_reaped(struct task_struct *task)
 {
 	struct container_subsys *ss;
 	struct container_set *set;
-	unsigned long counted;
+	u32 counted;
 	unsigned long id;
 
 	/* container_counting_stop() may be here for the same task. */
@@ -439,7 +438,7 @@ void container_unmark_moved(struct task_struct *task)
 {
 	struct container_subsys *ss;
 	struct container_set *set;
-	unsigned long counted;
+	u32 counted;
 	bool exited, reaped;
 	unsigned int id;
 

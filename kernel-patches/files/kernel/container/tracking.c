@@ -83,7 +83,7 @@ DEFINE_STATIC_KEY_FALSE(containers_tracked);
 bool container_tracking __read_mostly;
 
 /* Ids of the subsystems that count tasks now.  Under container_mutex; read by fork. */
-unsigned long container_counting __read_mostly;
+u32 container_counting __read_mostly;
 
 static void track_task(struct task_struct *task)
 {
@@ -231,7 +231,7 @@ static void uncount_task(struct task_struct *task, unsigned long mask,
 {
 	struct container_subsys *ss;
 	struct container_set *set;
-	unsigned long counted;
+	u32 counted;
 	unsigned int id;
 	bool alive;
 
