@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -46,5 +47,39 @@ func TestNothingLeaksIntoPrograms(t *testing.T) {
 		if env != nil && (!strings.Contains(string(seen), "CCACHE_BASEDIR=/root/of/it\n") || !strings.Contains(string(seen), "MORE=1\n")) {
 			t.Errorf("%s: a program does not see what it was given:\n%s", name, seen)
 		}
+	}
+}
+
+// TestCacheKnowsFolders compiles the same file in two folders: what has debug information names the folder where it was compiled, and what has none is
+// the same.
+func TestCacheKnowsFolders(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("CCACHE_DIR", t.TempDir())
+	objects := map[string][]byte{}
+	for _, clone := range []string{"one", "two"} {
+		dir := filepath.Join(root, clone)
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "x.c"), []byte("int x;\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		for _, debug := range []string{"-g", "-g0"} {
+			object := filepath.Join(dir, "x.o"+debug)
+			c := Command{Dir: dir, Env: Cached(dir), Log: filepath.Join(root, "log")}
+			if err := c.Run(t.Context(), "ccache", "gcc", debug, "-c", "-o", object, "x.c"); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if objects[clone+debug], err = os.ReadFile(object); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Contains(objects[clone+"-g"], []byte(dir)) {
+			t.Errorf("the debug information of %s does not name it", dir)
+		}
+	}
+	if !bytes.Equal(objects["one-g0"], objects["two-g0"]) {
+		t.Error("the folder is in objects without debug information")
 	}
 }

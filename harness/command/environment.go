@@ -20,8 +20,9 @@ func Environment(more ...string) []string {
 	return append(append(env, "LC_ALL=C"), more...)
 }
 
-// Cached is Environment for compilers that run through ccache below the directory root: with it the cache serves clones in other folders, too.
+// Cached is Environment for compilers that run through ccache below the directory root: with it the cache serves clones in other folders, too, but for
+// what has debug information, which names the folder.
 func Cached(root string, more ...string) []string {
-	cache := []string{"CCACHE_BASEDIR=" + root, "CCACHE_NOHASHDIR=1", "CCACHE_SLOPPINESS=time_macros"}
+	cache := []string{"CCACHE_BASEDIR=" + root, "CCACHE_HASHDIR=1", "CCACHE_SLOPPINESS=time_macros"}
 	return Environment(append(cache, more...)...)
 }
