@@ -9,7 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gpc/harness/kernel"
 	"gpc/harness/qemu"
+	"gpc/harness/symbols"
 )
 
 // checkDump returns an error if a dump could not be written to the file at path, or would overwrite it.
@@ -38,6 +40,16 @@ func worthDump(end error) bool {
 	return false
 }
 
+// vmcoreinfo returns the address of the kernel's variable that points to its word on how to read its memory, 0 where that is not known.
+func vmcoreinfo(image *kernel.Image) uint64 {
+	variables, err := symbols.ReadVariables(image)
+	if err != nil {
+		return 0 // gdb does without
+	}
+	address, _ := variables.Address("vmcoreinfo_note")
+	return address
+}
+
 // dump writes the guest's memory to the file that is to take it: all of it, or there is no file.
 func (c Config) dump(vm *qemu.VM) error {
 	path := c.Dump
@@ -49,8 +61,8 @@ func (c Config) dump(vm *qemu.VM) error {
 	if err == nil {
 		err = vm.Dump(partial)
 	}
-	if base := c.Kernel.Machine.LinearMap; err == nil && base != 0 {
-		err = mendCore(partial, base)
+	if err == nil {
+		err = mendCore(partial, c.Kernel.Machine, vmcoreinfo(c.Kernel))
 	}
 	if err == nil {
 		err = os.Rename(partial, path)

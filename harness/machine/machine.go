@@ -51,10 +51,10 @@ type Machine struct {
 	ParallelSince [2]int
 	// Dump are further arguments where the guest's memory may be dumped: a device that takes the kernel's word on how to read it.
 	Dump []string
-	// PostMortem is the program that opens a dump. Its arguments are the kernel as it was linked, and the dump.
-	PostMortem string
-	// LinearMap is where the kernel has all memory, itself included, among its addresses; 0 where that does not say where the kernel itself is.
+	// LinearMap is where a kernel that places nothing at random has all memory among its addresses.
 	LinearMap uint64
+	// KernelMap is where it has itself, 0 where LinearMap says that.
+	KernelMap uint64
 	// Console is the kernel's name of the serial console (console=), and ConsoleOption the option by which a kernel has it.
 	Console, ConsoleOption string
 	// Memory is the default size of the guest's memory, in QEMU's notation.

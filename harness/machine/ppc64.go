@@ -23,13 +23,11 @@ var ppc64 = Machine{
 	Args: []string{"-M", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off",
 		"-cpu", "power9"},
 	// With a variable for the firmware to keep, the emulator formats the NVRAM, of which the kernel would complain else.
-	RealTime: []string{"-prom-env", "auto-boot?=false"},
-	LineBits: 7,
-	// There is no crash for big-endian machines on others.
-	PostMortem: "gdb-multiarch",
-	LinearMap:  0xc000000000000000,
-	Console:    "hvc0",
-	Memory:     "1G",
+	RealTime:  []string{"-prom-env", "auto-boot?=false"},
+	LineBits:  7,
+	LinearMap: 0xc000000000000000,
+	Console:   "hvc0",
+	Memory:    "1G",
 
 	ConsoleOption: "CONFIG_HVC_CONSOLE",
 	Recognize:     recognizePPC64,

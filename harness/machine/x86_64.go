@@ -19,11 +19,12 @@ var x86_64 = Machine{
 
 	QEMU: "qemu-system-x86_64",
 	// pvpanic turns a kernel panic into the QMP event GUEST_PANICKED.
-	Args:       []string{"-M", "q35", "-device", "pvpanic-pci"},
-	Dump:       []string{"-device", "vmcoreinfo"},
-	PostMortem: "crash",
-	Exact:      []string{"-cpu", "qemu64,+x2apic"},
-	LineBits:   6,
+	Args:      []string{"-M", "q35", "-device", "pvpanic-pci"},
+	Dump:      []string{"-device", "vmcoreinfo"},
+	LinearMap: 0xffff888000000000,
+	KernelMap: 0xffffffff80000000,
+	Exact:     []string{"-cpu", "qemu64,+x2apic"},
+	LineBits:  6,
 	// The kernel lets the timer tick a few times to see that its interrupts come. On a busy host they come too late.
 	CommandLine: []string{"no_timer_check"},
 	TSC:         true,

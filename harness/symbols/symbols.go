@@ -70,6 +70,15 @@ func read(image *kernel.Image, types, begin string) (Table, error) {
 // Names returns the names of all, in the order of their addresses.
 func (t Table) Names() []string { return t.names }
 
+// Address returns the address of what has a name. There is none, and ok false, where nothing has it.
+func (t Table) Address(name string) (address uint64, ok bool) {
+	i := slices.Index(t.names, name)
+	if i < 0 {
+		return 0, false
+	}
+	return t.addresses[i], true
+}
+
 // At returns the name of what is at an address and how far into it that is. There is none, and ok false, below the first
 // and behind the last.
 func (t Table) At(address uint64) (name string, offset uint64, ok bool) {

@@ -24,6 +24,12 @@ func TestTable(t *testing.T) {
 			t.Errorf("at %#x: %s, %v; want %s", address, got, ok, want)
 		}
 	}
+	if address, ok := table.Address("second"); address != 0x1200 || !ok {
+		t.Errorf("second is at %#x, %v", address, ok)
+	}
+	if address, ok := table.Address("data"); ok {
+		t.Errorf("data, no function, is at %#x", address)
+	}
 	for _, tt := range []struct {
 		address uint64
 		name    string

@@ -59,18 +59,18 @@ func (d debugFlags) prepare(config *guest.Config) error {
 	}
 	config.Debugger = func(socket string) {
 		// The terminal may be the guest's already, which wants a return, too.
-		fmt.Fprintf(os.Stderr, "The guest waits for gdb:\r\n  %s\r\n", gdbCommand(gdb, vmlinux, socket))
+		fmt.Fprintf(os.Stderr, "The guest waits for gdb:\r\n  %s\r\n", gdbCommand(gdb, vmlinux, "-ex 'target remote "+socket+"' "+vmlinux))
 	}
 	return nil
 }
 
-// gdbCommand returns what starts gdb with the kernel's own commands, which lie beside vmlinux and belong to its source.
-func gdbCommand(gdb, vmlinux, socket string) string {
+// gdbCommand returns what starts gdb with the kernel's own commands, which lie beside vmlinux and belong to its source, and more arguments.
+func gdbCommand(gdb, vmlinux, more string) string {
 	safe := filepath.Dir(vmlinux)
 	if scripts, err := filepath.EvalSymlinks(filepath.Join(safe, "vmlinux-gdb.py")); err == nil {
 		safe += ":" + filepath.Dir(scripts)
 	}
-	return fmt.Sprintf("%s -iex 'add-auto-load-safe-path %s' -ex 'target remote %s' %s", gdb, safe, socket, vmlinux)
+	return fmt.Sprintf("%s -iex 'add-auto-load-safe-path %s' %s", gdb, safe, more)
 }
 
 // tellOfDump says where a guest's memory is, if it was dumped, and what opens it.
@@ -82,5 +82,11 @@ func tellOfDump(image *kernel.Image, result guest.Result) {
 	if err != nil {
 		return // it was there before
 	}
-	fmt.Fprintf(os.Stderr, "The guest's memory is in %s:\n  %s %s %s\n", result.Dump, image.Machine.PostMortem, vmlinux, result.Dump)
+	fmt.Fprintf(os.Stderr, "The guest's memory is in %s:\n", result.Dump)
+	gdb, err := image.Machine.Debugger()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "  %v\n", err)
+		return
+	}
+	fmt.Fprintf(os.Stderr, "  %s\n", gdbCommand(gdb, vmlinux, vmlinux+" "+result.Dump))
 }
