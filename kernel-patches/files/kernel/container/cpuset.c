@@ -119,6 +119,19 @@ static bool is_within(const struct cpuset_settings *child,
 	       !(exclusive & ~parent->flags);
 }
 
+static bool is_exclusive(const struct cpuset_settings *set)
+{
+	return flag_in(set, CPUSET_CPU_EXCLUSIVE) ||
+	       flag_in(set, CPUSET_MEM_EXCLUSIVE);
+}
+
+/* Let its parent count a cpuset that claims something for itself, or count it no more. */
+static void count_exclusive(const struct cpuset *cs, int sign)
+{
+	if (cs->parent && is_exclusive(&cs->set))
+		cs->parent->exclusive_children += sign;
+}
+
 /* Does one of two siblings claim for itself what the other has too? */
 static bool in_conflict(const struct cpuset_settings *a,
 			const struct cpuset_settings *b)
@@ -147,9 +160,11 @@ static int check_rules(struct cpuset *cs, const struct cpuset_settings *set)
 
 	if (!is_within(set, &cs->parent->set))
 		return -EACCES;
-	list_for_each_entry(other, &cs->parent->children, sibling)
-		if (other != cs && in_conflict(set, &other->set))
-			return -EINVAL;
+	/* Most often nobody claims anything, and there may be many siblings. */
+	if (cs->parent->exclusive_children || is_exclusive(set))
+		list_for_each_entry(other, &cs->parent->children, sibling)
+			if (other != cs && in_conflict(set, &other->set))
+				return -EINVAL;
 	/* Deadline tasks have been promised time on what it has, if there are any. */
 	if (cpuset_has(cs, CPUSET_CPU_EXCLUSIVE) &&
 	    !cpumask_empty(&set->cpus) &&
@@ -185,10 +200,12 @@ static void apply(struct cpuset *cs, const struct cpuset_settings *set,
 
 	cpuset_unsettle();
 	cpuset_domains_count(cs, -1);
+	count_exclusive(cs, -1);
 	WRITE_ONCE(cs->set.flags, set->flags);
 	cs->set.relax_domain_level = set->relax_domain_level;
 	cs->set.mems = set->mems;
 	cpumask_copy(&cs->set.cpus, &set->cpus);
+	count_exclusive(cs, 1);
 	cpuset_domains_count(cs, 1);
 
 	cpuset_update_cpus(cs);
@@ -243,6 +260,22 @@ cpuset_create(struct container_subsys *ss, struct container *cont)
 	return &cs->css;
 }
 
+/* Take from the settings of a new cpuset what its siblings claim for themselves. */
+static void leave_out_claimed(struct cpuset_settings *set,
+			      const struct cpuset *parent)
+{
+	struct cpuset *other;
+
+	if (!parent->exclusive_children)
+		return;
+	list_for_each_entry(other, &parent->children, sibling) {
+		if (cpuset_has(other, CPUSET_CPU_EXCLUSIVE))
+			cpumask_andnot(&set->cpus, &set->cpus, &other->set.cpus);
+		if (cpuset_has(other, CPUSET_MEM_EXCLUSIVE))
+			nodes_andnot(set->mems, set->mems, other->set.mems);
+	}
+}
+
 /*
  * A child begins with what its parent has, less what a sibling claims for itself.  From
  * the root it gets what is there.
@@ -251,19 +284,14 @@ static int cpuset_clone(struct container_subsys_state *parent_css,
 			struct container_subsys_state *child_css)
 {
 	struct cpuset *parent = cpuset_of(parent_css);
-	struct cpuset *cs = cpuset_of(child_css), *other;
+	struct cpuset *cs = cpuset_of(child_css);
 	struct cpuset_settings *set = settings_lock(cs);
 	int ret;
 
 	cpumask_copy(&set->cpus, parent->parent ? &parent->set.cpus :
 						  &parent->cpus);
 	set->mems = parent->parent ? parent->set.mems : parent->mems;
-	list_for_each_entry(other, &parent->children, sibling) {
-		if (cpuset_has(other, CPUSET_CPU_EXCLUSIVE))
-			cpumask_andnot(&set->cpus, &set->cpus, &other->set.cpus);
-		if (cpuset_has(other, CPUSET_MEM_EXCLUSIVE))
-			nodes_andnot(set->mems, set->mems, other->set.mems);
-	}
+	leave_out_claimed(set, parent);
 	ret = change(cs, set);
 	settings_unlock();
 	return ret;
@@ -276,6 +304,7 @@ static void cpuset_remove(struct container_subsys_state *css)
 	struct cpuset *cs = cpuset_of(css);
 
 	settings_lock(cs->parent);
+	count_exclusive(cs, -1);
 	list_del(&cs->sibling);
 	nr_cpusets--;
 	cpuset_domains_count(cs, -1);

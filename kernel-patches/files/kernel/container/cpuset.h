@@ -87,6 +87,7 @@ struct cpuset {
 	struct list_head children;
 	struct list_head sibling;
 	struct cpuset_settings set;
+	unsigned int exclusive_children;	/* that claim CPUs or nodes for themselves */
 
 	/* In effect.  Stored with cpuset_effective_lock too. */
 	struct cpumask cpus;
