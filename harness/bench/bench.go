@@ -228,7 +228,7 @@ func (b *bench) measureExactly(ctx context.Context, f string, n int) (measuremen
 		if plan == "" {
 			continue
 		}
-		m, err := b.measure(ctx, f, fmt.Sprintf("run %d", n), b.program, plan, b.exactly(s.processors))
+		m, err := b.measure(ctx, f, fmt.Sprintf("run %d", n), b.program, plan, b.exactly(s))
 		if err != nil {
 			return all, err
 		}
@@ -237,11 +237,11 @@ func (b *bench) measureExactly(ctx context.Context, f string, n int) (measuremen
 	return all, nil
 }
 
-// exactly describes a guest whose instructions are counted. While its processors are idle, the emulator's main loop sets the clock. It
+// exactly describes a guest for a suite, whose instructions are counted. While its processors are idle, the emulator's main loop sets the clock. It
 // must not do so while the processors' thread, which is about to be idle, has instructions to add to the clock: they would count
 // twice. On one processor of the host the two hardly ever meet there.
-func (b *bench) exactly(processors int) guest.Config {
-	return guest.Config{SMP: processors, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...),
+func (b *bench) exactly(s suite) guest.Config {
+	return guest.Config{SMP: s.processors, NUMA: s.nodes, Memory: memory, Append: exactAppend, ExtraArgs: append(slices.Clone(exact), b.machine.Exact...),
 		OneHostProcessor: true}
 }
 

@@ -56,7 +56,7 @@ func count[T comparable](ctx context.Context, c counter, f, run string, s suite,
 	}
 	defer os.Remove(out.Name())
 	defer out.Close()
-	config := c.exactly(s.processors)
+	config := c.exactly(s)
 	args = append(args, fmt.Sprintf("marks=%#x", marks), file+"="+out.Name())
 	config.ExtraArgs = append(config.ExtraArgs, qemu.PluginArgs(c.plugin, args...)...)
 	if all.measurement, err = c.measure(ctx, f, run, c.program, plan, config); err != nil || len(all.order) == 0 {

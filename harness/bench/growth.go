@@ -22,7 +22,7 @@ func (c counter) measureGrowth(ctx context.Context) ([]Scenario, []Drift, error)
 	for _, f := range []string{ourKernel, peerKernel} {
 		run := func(n int) (measurement, error) {
 			plan := growth.plan(c.filesystems[f], c.match, growthBatches)
-			return c.measure(ctx, f, fmt.Sprintf("growth, run %d", n), c.program, plan, c.exactly(growth.processors))
+			return c.measure(ctx, f, fmt.Sprintf("growth, run %d", n), c.program, plan, c.exactly(growth))
 		}
 		agreed, differ, err := agree(f, run)
 		if err != nil {

@@ -81,6 +81,8 @@ const manyTasks = "many"
 // suite is what is measured in one guest.
 type suite struct {
 	processors int
+	// nodes is how many NUMA nodes they are on, one if 0.
+	nodes int
 	// pids is how many numbers for tasks there are, fewPids if 0.
 	pids   int
 	states []state
@@ -160,8 +162,9 @@ var containerMemory = scenario{name: memoryName, program: "memory", rounds: 500,
 
 const memoryName = "memory"
 
-// sharing is where all processors do the same, and the lines that several write are counted.
-var sharing = suite{processors: mostProcessors, states: []state{
+// sharing is where all processors do the same, and the lines that several write are counted. Each has a node of its own: so the kernel seldom
+// gives to one what another has freed, and does not write to it in turn for that reason alone.
+var sharing = suite{processors: mostProcessors, nodes: mostProcessors, states: []state{
 	{"unmounted", nil, 0, []scenario{{name: plantedName, rounds: 1000}, together}},
 	{"trio/1", []string{trio}, 1, []scenario{together}},
 	{"trio/root", []string{trio}, 0, []scenario{apart}},

@@ -6,7 +6,7 @@
  *                 have several blocks. One without instructions ends the section.
  *   stores=FILE   struct store: how often each instruction has written to each line of memory while there were rounds, by processor: those of
  *                 the kernel to the kernel's memory, and all to the page behind the marks. One without an instruction ends the section. A line has
- *                 1 << line=BITS bytes.
+ *                 1 << line=BITS bytes, and is that of physical memory, as caches have it: a stack of the kernel may be mapped elsewhere each time.
  *
  * The emulator runs its processors in turn, in one thread, when it counts instructions. So nothing is locked here.
  *
@@ -25,6 +25,7 @@
 typedef uint64_t qemu_plugin_id_t;
 typedef uint32_t qemu_plugin_meminfo_t;
 typedef struct qemu_info_t qemu_info_t;
+struct qemu_plugin_hwaddr;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
@@ -43,6 +44,8 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
+struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t vaddr);
+uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *address);
 
 int qemu_plugin_version = PLUGIN_VERSION;
 
@@ -73,7 +76,7 @@ static size_t nr_blocks;
 struct store {
 	uint64_t address; /* of the instruction */
 	uint64_t line;
-	uint64_t place; /* in the line, where it wrote first */
+	uint64_t place; /* in the line, where it wrote first: a virtual address */
 	uint32_t executions[MAX_CPUS];
 };
 
@@ -143,9 +146,9 @@ static void begin(enum part next)
 	part = OUTSIDE;
 }
 
-static void note_store(unsigned int vcpu, uint64_t address, uint64_t place)
+static void note_store(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t address, uint64_t place)
 {
-	uint64_t line = place >> line_bits;
+	uint64_t line = qemu_plugin_hwaddr_phys_addr(qemu_plugin_get_hwaddr(info, place)) >> line_bits;
 	size_t slot = ((address ^ line << 20) * 0x9e3779b97f4a7c15) >> (64 - STORE_BITS);
 	struct store *store;
 
@@ -170,7 +173,7 @@ static void note_store(unsigned int vcpu, uint64_t address, uint64_t place)
 static void kernel_stored(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *instruction)
 {
 	if (part == ROUNDS && vaddr >> 63 && qemu_plugin_mem_is_store(info))
-		note_store(vcpu, (uintptr_t)instruction, vaddr);
+		note_store(vcpu, info, (uintptr_t)instruction, vaddr);
 }
 
 static void program_stored(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *instruction)
@@ -180,7 +183,7 @@ static void program_stored(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64
 	if (vaddr - marks <= END)
 		begin(vaddr - marks);
 	else if (stores_file && part == ROUNDS && vaddr - marks >= PAGE && vaddr - marks < 2 * PAGE)
-		note_store(vcpu, (uintptr_t)instruction, vaddr);
+		note_store(vcpu, info, (uintptr_t)instruction, vaddr);
 }
 
 static void executed(unsigned int vcpu, void *userdata)
