@@ -167,7 +167,7 @@ const memoryName = "memory"
 var sharing = suite{processors: mostProcessors, nodes: mostProcessors, states: []state{
 	{"unmounted", nil, 0, []scenario{{name: plantedName, rounds: 1000}, together}},
 	{"trio/1", []string{trio}, 1, []scenario{together}},
-	{"trio/root", []string{trio}, 0, []scenario{apart}},
+	{"trio/root", []string{trio}, 0, []scenario{together, apart}},
 }}
 
 // The scenarios of sharing: the case that is known, and forks on all processors, in one container or each in its own.

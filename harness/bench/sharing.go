@@ -207,9 +207,10 @@ func byScenario(f string, m measurement, base symbols.Table) []Sharing {
 	return all
 }
 
-// baseline returns what the unpatched kernel writes in a scenario: forks know no containers there.
+// baseline returns what the unpatched kernel writes at the same place of the plan: there forks know no containers, and all are together.
 func baseline(all []Sharing, scenario string) (Sharing, bool) {
-	for _, name := range []string{scenario, label(together, sharing.states[0])} {
+	_, state, _ := strings.Cut(scenario, "@")
+	for _, name := range []string{scenario, together.name + "@" + state} {
 		i := slices.IndexFunc(all, func(s Sharing) bool { return s.Kernel == vanillaKernel && s.Name == name })
 		if i >= 0 {
 			return all[i], true

@@ -65,7 +65,7 @@ func TestByScenario(t *testing.T) {
 	}
 	m := newMeasurement()
 	for name, writes := range map[string]int64{"copy_process: lock": 20, "helper": 10, "__container_join": 5} {
-		l := ofFunction("together@trio/1", name)
+		l := ofFunction("apart@trio/root", name)
 		m.order = append(m.order, l)
 		m.costs[l] = Cost{Operations: 10, Batches: []int64{writes}}
 	}
@@ -73,7 +73,7 @@ func TestByScenario(t *testing.T) {
 	if len(got) != 1 || got[0].Sum() != 3.5 || got[0].own() != 0.5 || !slices.Equal(got[0].Own, []string{"__container_join"}) {
 		t.Errorf("got %+v", got)
 	}
-	vanilla := Sharing{Name: "together@unmounted", Kernel: vanillaKernel, Functions: map[string]float64{"helper": 3}}
+	vanilla := Sharing{Name: "together@trio/root", Kernel: vanillaKernel, Functions: map[string]float64{"helper": 3}}
 	var b strings.Builder
 	if err := WriteSharing(&b, "m", append([]Sharing{vanilla}, got...)); err != nil {
 		t.Fatal(err)

@@ -9,21 +9,59 @@
 
 static struct run *current;
 
-/* A processor's part, by a process that never leaves it: once to warm up, and again when the gate is open. */
-static void work(int cpu, int ready, int gate, void (*operation)(int cpu))
+/* A pipe of which nothing is read: who reads waits until all have closed the other end. */
+struct gate {
+	int wait, open;
+};
+
+static void make_gate(struct gate *gate)
+{
+	int ends[2];
+
+	check(current, !pipe(ends), "pipe");
+	gate->wait = ends[0];
+	gate->open = ends[1];
+}
+
+static void wait_at(int gate)
+{
+	char byte;
+
+	read(gate, &byte, 1);
+}
+
+/*
+ * A processor's part, by a process that never leaves it: once to warm up, and again when the gate is open. Its own end, which another processor
+ * hears of, waits for the second gate.
+ */
+static void work(int cpu, int ready, const struct gate *gates, void (*operation)(int cpu))
 {
 	unsigned long mask = 1UL << cpu;
 	long round;
 	char byte = 0;
 
+	close(gates[0].open);
+	close(gates[1].open);
+
 	check(current, my_syscall3(__NR_sched_setaffinity, 0, sizeof(mask), &mask) >= 0, "sched_setaffinity");
 	for (round = 0; round < current->rounds; round++)
 		operation(cpu);
 	check(current, write(ready, &byte, 1) == 1, "the pipe to the first process");
-	read(gate, &byte, 1); /* returns when the other end is closed */
+	wait_at(gates[0].wait);
 	for (round = 0; round < current->rounds; round++)
 		operation(cpu);
+	check(current, write(ready, &byte, 1) == 1, "the pipe to the first process");
+	wait_at(gates[1].wait);
 	exit(0);
+}
+
+static void wait_for_all(int ready, const char *what)
+{
+	char byte;
+	int cpu;
+
+	for (cpu = 0; cpu < CPUS; cpu++)
+		check(current, read(ready, &byte, 1) == 1, what);
 }
 
 /*
@@ -32,33 +70,34 @@ static void work(int cpu, int ready, int gate, void (*operation)(int cpu))
  */
 static void on_each(struct run *run, void (*operation)(int cpu), char (*containers)[256])
 {
-	int cpu, status, ready[2], gate[2], workers[CPUS];
+	int cpu, status, ready[2], workers[CPUS];
+	struct gate gates[2];
 	unsigned long start;
-	char byte;
 
 	current = run;
 	run->report->operations = run->rounds * CPUS;
-	check(run, !pipe(ready) && !pipe(gate), "pipe");
+	check(run, !pipe(ready), "pipe");
+	make_gate(&gates[0]);
+	make_gate(&gates[1]);
 	for (cpu = 0; cpu < CPUS; cpu++) {
 		check(run, !containers || !join(containers[cpu]), "a container of the processor's own");
 		workers[cpu] = fork();
 		check(run, workers[cpu] >= 0, "fork");
-		if (!workers[cpu]) {
-			close(gate[1]);
-			work(cpu, ready[1], gate[0], operation);
-		}
+		if (!workers[cpu])
+			work(cpu, ready[1], gates, operation);
 	}
-	for (cpu = 0; cpu < CPUS; cpu++)
-		check(run, read(ready[0], &byte, 1) == 1, "a worker that is warm");
+	wait_for_all(ready[0], "a worker that is warm");
 	settle();
 	start = now();
 	mark(MARK_ROUNDS);
-	close(gate[1]);
-	for (cpu = 0; cpu < CPUS; cpu++)
-		check(run, waitpid(workers[cpu], &status, 0) > 0 && !status, "a worker");
+	close(gates[0].open);
+	wait_for_all(ready[0], "a worker that is through");
 	settle();
 	mark(MARK_OUTSIDE);
 	run->report->cost[0] = now() - start;
+	close(gates[1].open);
+	for (cpu = 0; cpu < CPUS; cpu++)
+		check(run, waitpid(workers[cpu], &status, 0) > 0 && !status, "a worker");
 }
 
 /* fork + exit + wait */
