@@ -3,6 +3,9 @@
 package guesttest
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 
 	"gpc/userspace/containerfs"
@@ -17,6 +20,8 @@ func TestRaceForkAgainstFirstMount(t *testing.T) {
 	r := newRace(t)
 	t.Cleanup(r.finish) // if a mount does not come to its end
 	stop := r.bornAndDying()
+	// Where the walk of all tasks rests, and the task that it was at has gone, it must not forget those that come later.
+	_, residents := threaded(t, 20)
 	// Each first mount is one chance to meet a birth half way.
 	for i := range 60 {
 		o := named("first")
@@ -28,7 +33,13 @@ func TestRaceForkAgainstFirstMount(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return h.Unmount()
+			tasks, err := h.Root().Tasks()
+			for _, tid := range residents {
+				if _, found := slices.BinarySearch(tasks, tid); err == nil && !found {
+					err = fmt.Errorf("%d is not among the tasks %v", tid, tasks)
+				}
+			}
+			return errors.Join(err, h.Unmount())
 		})()
 		if err != nil {
 			t.Error(err)

@@ -85,7 +85,61 @@ bool container_tracking __read_mostly;
 /* Ids of the subsystems that count tasks now.  Under container_mutex; read by fork. */
 u32 container_counting __read_mostly;
 
-static void track_task(struct task_struct *task)
+/*
+ * A walk of all tasks looks at so many before others may run.  At few where locks are
+ * checked, so that tests meet what may happen then.
+ */
+#define WALK_BATCH	(IS_ENABLED(CONFIG_PROVE_LOCKING) ? 16 : 1024)
+
+/* So often a walk begins anew; then it goes through without a rest. */
+#define WALK_RETRIES	3
+
+/*
+ * Let others run in the middle of a walk.  Returns whether it can go on from @task, of
+ * the group that @leader leads: if either is on the lists no more, nor is what
+ * comes after it known.
+ */
+static bool walk_rests(struct task_struct *leader, struct task_struct *task)
+{
+	bool there;
+
+	get_task_struct(leader);
+	get_task_struct(task);
+	rcu_read_unlock();
+	cond_resched();
+	rcu_read_lock();
+	there = pid_alive(leader) && pid_alive(task);
+	put_task_struct(task);
+	put_task_struct(leader);
+	return there;
+}
+
+/*
+ * Call @fn for each task, for some perhaps twice, and let others run in between.  Whoever
+ * is there all the time is met: the lists grow at their ends, and a thread that takes its
+ * leader's place by exec takes it there, too.
+ */
+static void for_all_tasks(void (*fn)(struct task_struct *task,
+				     unsigned long mask),
+			  unsigned long mask)
+{
+	unsigned int retries = WALK_RETRIES;
+	struct task_struct *leader, *task;
+	unsigned int seen = 0;
+
+	rcu_read_lock();
+again:
+	for_each_process_thread(leader, task) {
+		fn(task, mask);
+		if (++seen % WALK_BATCH || !retries || walk_rests(leader, task))
+			continue;
+		retries--;
+		goto again;
+	}
+	rcu_read_unlock();
+}
+
+static void track_task(struct task_struct *task, unsigned long mask)
 {
 	struct container_set *set = container_task_set_lock(task);
 
@@ -101,18 +155,13 @@ static void track_task(struct task_struct *task)
  */
 void container_tracking_start(void)
 {
-	struct task_struct *p, *t;
-
 	/* No task may join a list before every exit looks at the lists. */
 	static_branch_enable(&containers_tracked);
 	synchronize_rcu();
 	WRITE_ONCE(container_tracking, true);
 	synchronize_rcu();	/* births that have missed it are visible */
 
-	rcu_read_lock();
-	for_each_process_thread(p, t)
-		track_task(t);
-	rcu_read_unlock();
+	for_all_tasks(track_task, 0);
 	synchronize_rcu();	/* births that were seen half way are through */
 }
 
@@ -251,6 +300,12 @@ static void uncount_task(struct task_struct *task, unsigned long mask,
 	rcu_read_unlock();
 }
 
+static void uncount_dead(struct task_struct *task, unsigned long mask)
+{
+	if (READ_ONCE(task->container_counted) & mask)
+		uncount_task(task, mask, true);
+}
+
 /**
  * container_counting_stop - let the subsystems of a hierarchy forget the tasks
  * @root: the hierarchy; every live task is in its top
@@ -263,7 +318,7 @@ void container_counting_stop(struct containerfs_root *root)
 {
 	unsigned long mask = counting_subsys(root);
 	struct container_task_iter it;
-	struct task_struct *task, *p;
+	struct task_struct *task;
 
 	if (!mask)
 		return;
@@ -281,11 +336,7 @@ void container_counting_stop(struct containerfs_root *root)
 	if (mask & container_reap_hearers) {
 		/* Exits that are under way tell of themselves first. */
 		synchronize_rcu();
-		rcu_read_lock();
-		for_each_process_thread(p, task)
-			if (READ_ONCE(task->container_counted) & mask)
-				uncount_task(task, mask, true);
-		rcu_read_unlock();
+		for_all_tasks(uncount_dead, mask);
 	}
 	synchronize_rcu();	/* exits and reaping that were under way are through */
 }
