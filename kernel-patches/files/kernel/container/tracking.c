@@ -73,6 +73,7 @@
  * it.
  */
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/sched/task.h>
 
 #include "internal.h"
@@ -91,13 +92,10 @@ u32 container_counting __read_mostly;
  */
 #define WALK_BATCH	(IS_ENABLED(CONFIG_PROVE_LOCKING) ? 16 : 1024)
 
-/* So often a walk begins anew; then it goes through without a rest. */
-#define WALK_RETRIES	3
-
 /*
  * Let others run in the middle of a walk.  Returns whether it can go on from @task, of
- * the group that @leader leads: if either is on the lists no more, nor is what
- * comes after it known.
+ * the group that @leader leads: what comes after one who has left the lists is not known
+ * any more.  Exec takes the old leader off before he is dead.
  */
 static bool walk_rests(struct task_struct *leader, struct task_struct *task)
 {
@@ -108,7 +106,8 @@ static bool walk_rests(struct task_struct *leader, struct task_struct *task)
 	rcu_read_unlock();
 	cond_resched();
 	rcu_read_lock();
-	there = pid_alive(leader) && pid_alive(task);
+	there = pid_alive(leader) && pid_alive(task) &&
+		READ_ONCE(leader->group_leader) == leader;
 	put_task_struct(task);
 	put_task_struct(leader);
 	return there;
@@ -117,13 +116,14 @@ static bool walk_rests(struct task_struct *leader, struct task_struct *task)
 /*
  * Call @fn for each task, for some perhaps twice, and let others run in between.  Whoever
  * is there all the time is met: the lists grow at their ends, and a thread that takes its
- * leader's place by exec takes it there, too.
+ * leader's place by exec takes it there, too.  Those who are born or die meanwhile
+ * cannot make it endless, as in the end it does not rest any more.
  */
 static void for_all_tasks(void (*fn)(struct task_struct *task,
 				     unsigned long mask),
 			  unsigned long mask)
 {
-	unsigned int retries = WALK_RETRIES;
+	unsigned int rests = 2 * (READ_ONCE(nr_threads) / WALK_BATCH + 1);
 	struct task_struct *leader, *task;
 	unsigned int seen = 0;
 
@@ -131,10 +131,11 @@ static void for_all_tasks(void (*fn)(struct task_struct *task,
 again:
 	for_each_process_thread(leader, task) {
 		fn(task, mask);
-		if (++seen % WALK_BATCH || !retries || walk_rests(leader, task))
+		if (++seen % WALK_BATCH || !rests)
 			continue;
-		retries--;
-		goto again;
+		rests--;
+		if (!walk_rests(leader, task))
+			goto again;
 	}
 	rcu_read_unlock();
 }
