@@ -109,7 +109,14 @@ func removeBelow(t *testing.T, c containerfs.Container) {
 func mkdir(t *testing.T, c containerfs.Container, names ...string) containerfs.Container {
 	t.Helper()
 	for _, name := range names {
-		must(t, c.Child(name).Create())
+		child := c.Child(name)
+		var err error
+		// The name of one that deletes itself is free a moment after it has gone from sight.
+		within(patience, func() bool {
+			err = child.Create()
+			return !errors.Is(err, fs.ErrExist) || exists(child)
+		})
+		must(t, err)
 	}
 	return c.Child(names[0])
 }
