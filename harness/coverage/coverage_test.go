@@ -58,19 +58,19 @@ func TestUnpack(t *testing.T) {
 }
 
 const written = `{"files": [
- {"file": "kernel/container/b.c", "functions": [{"lineno": 1, "name": "f"}, {"lineno": 4, "name": "g"}], "lines": [
+ {"file": "kernel/container/b.c", "lines": [
   {"line_number": 2, "count": 3, "gcovr/noncode": false, "branches": [{"count": 3}, {"count": 0}]},
   {"line_number": 3, "count": 0, "gcovr/noncode": true, "branches": []},
   {"line_number": 5, "count": 0, "gcovr/noncode": false, "branches": [{"count": 0}, {"count": 0}]},
   {"line_number": 6, "count": 0, "gcovr/noncode": false, "branches": []}]},
- {"file": "kernel/container/a.c", "functions": [], "lines": [{"line_number": 1, "count": 1, "gcovr/noncode": false, "branches": []}]}
+ {"file": "kernel/container/a.c", "lines": [{"line_number": 1, "count": 1, "gcovr/noncode": false, "branches": []}]}
 ]}`
 
 func report(t *testing.T) *Report {
 	t.Helper()
 	r, err := read([]byte(written), fstest.MapFS{
 		"kernel/container/a.c": {Data: []byte("one\n")},
-		"kernel/container/b.c": {Data: []byte("f\n\ttwo\n\tthree\ng\n\tif (a | b)\n\t\tsix;\n")},
+		"kernel/container/b.c": {Data: []byte("int f(void)\n\ttwo\n\tthree\nstatic void g(int a,\n\tif (a | b)\n\t\tsix;\n")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,5 +126,49 @@ func TestExplained(t *testing.T) {
 		if !slices.Equal(left, tt.left) || len(e.Idle()) != tt.idle {
 			t.Errorf("%s: left %v, idle %v", tt.name, left, e.Idle())
 		}
+	}
+}
+
+func TestFunctionAt(t *testing.T) {
+	texts := strings.Split(`static DEFINE_MUTEX(m);
+static __always_inline struct set *
+lock(struct task *task)
+	__acquires(set->lock)
+{
+	one();
+}
+static const struct ops ops = {
+	.f = f,
+};
+
+void __init
+start(void)
+{
+out:
+	two(
+	    3);
+}`, "\n")
+	for number, want := range map[int]string{1: "", 3: "lock", 6: "lock", 14: "start", 17: "start"} {
+		if got := functionAt(texts, number); got != want {
+			t.Errorf("line %d is in %q, want %q", number, got, want)
+		}
+	}
+}
+
+func TestHidden(t *testing.T) {
+	for text, want := range map[string]bool{
+		"if (a | b)":                                         false,
+		"for_each_subsys_in(ss, id, mask)":                   true,
+		"WARN_ON_ONCE(!cont->busy);":                         true,
+		"} while (!atomic64_try_cmpxchg(&nt->rate, &o, n));": true,
+		"seq = read_seqcount_begin(&ctl->seq);":              true,
+		"if (container_for_each(cont))":                      false,
+	} {
+		if got := hidden("kernel/container/dir.c", text); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	if !hidden(copied, "if (a)") {
+		t.Errorf("branches of copies in %s are counted", copied)
 	}
 }

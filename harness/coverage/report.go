@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -68,10 +69,6 @@ type document struct {
 				Count int `json:"count"`
 			} `json:"branches"`
 		} `json:"lines"`
-		Functions []struct {
-			Name string `json:"name"`
-			Line int    `json:"lineno"`
-		} `json:"functions"`
 	} `json:"files"`
 }
 
@@ -93,19 +90,15 @@ func read(text []byte, source fs.FS) (*Report, error) {
 			if l.NoCode {
 				continue
 			}
+			line := Line{Number: l.Number}
+			if l.Number <= len(texts) {
+				line.Function, line.Text = functionAt(texts, l.Number), strings.TrimSpace(texts[l.Number-1])
+			}
 			f.Lines.add(l.Count > 0)
 			for _, b := range l.Branches {
-				f.Branches.add(b.Count > 0)
-			}
-			line := Line{Number: l.Number}
-			begins := 0
-			for _, fn := range in.Functions {
-				if fn.Line <= l.Number && fn.Line > begins {
-					line.Function, begins = fn.Name, fn.Line
+				if !hidden(in.File, line.Text) {
+					f.Branches.add(b.Count > 0)
 				}
-			}
-			if l.Number <= len(texts) {
-				line.Text = strings.TrimSpace(texts[l.Number-1])
 			}
 			if l.Count > 0 {
 				f.Ran = append(f.Ran, line)
@@ -117,6 +110,32 @@ func read(text []byte, source fs.FS) (*Report, error) {
 	}
 	slices.SortFunc(r.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return r, nil
+}
+
+// macros are those of the kernel's that have branches of their own, which nobody sees who reads the line: assertions; waits for another CPU that is in
+// the middle of something, and steps that are repeated for one; walks whose condition has a part that is always true; operations on bits and sets of
+// CPUs and nodes that look whether something is constant.
+var macros = regexp.MustCompile(`\b(?:WARN_ON(?:_ONCE)?|for_each_\w+|hash_for_each_\w+|list_\w+_rcu|kfree_rcu|` +
+	`(?:read|write|raw_write)_seq\w+|u64_stats_\w+|\w*cmpxchg\w*|change_state|wait_var_\w+|mutex_lock_killable|` +
+	`__(?:test_and_set|assign)_bit|node_isset|nodes?_\w+|nodemask_pr_args|cpumask_\w+|clamp|pr_warn_ratelimited)\(`)
+
+// copied is the header whose functions are put into each of their callers, whatever the compiler is told, for a resource that is constant there.
+const copied = "kernel/container/bc.h"
+
+// hidden tells whether the branches of a line say nothing of what is to be read there.
+func hidden(file, text string) bool { return file == copied || macros.MatchString(text) }
+
+// functionBegins matches the line with a function's name, where the kernel's style has it.
+var functionBegins = regexp.MustCompile(`^(?:[a-z_][^=;(]*[ *])?(\w+)\([^;]*$`)
+
+// functionAt is the name of the function that a line, counted from 1, is in. The compiler forgets those that it has put into all of their callers.
+func functionAt(texts []string, number int) string {
+	for i := number - 1; i >= 0; i-- {
+		if name := functionBegins.FindStringSubmatch(texts[i]); name != nil {
+			return name[1]
+		}
+	}
+	return ""
 }
 
 // Table writes a line for each file, and one for all.

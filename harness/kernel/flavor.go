@@ -86,11 +86,15 @@ func (f Flavor) fragments(arch string) []string {
 // ours is for make: it is not empty where a file of containers is compiled.
 const ours = "$(filter kernel/container/% kernel/sched/container.o,$@)"
 
+// gcovFlags are those of the kernel's makefile, and more: where a function is put into its callers or copied for some of them, each copy has branches of its
+// own, and those that are constant there are never taken.
+const gcovFlags = "-fprofile-arcs -ftest-coverage -fprofile-update=prefer-atomic -fno-tree-loop-im -fno-inline -fno-partial-inlining -fno-ipa-cp -fno-ipa-sra"
+
 // makeArgs returns arguments of make that say which files the flavor's compiler adds something to. They are evaluated where each is compiled,
 // and so the kernel's makefiles need not know.
 func (f Flavor) makeArgs() []string {
 	if f == Coverage {
-		return []string{"GCOV_PROFILE=" + ours}
+		return []string{"GCOV_PROFILE=" + ours, "CFLAGS_GCOV=" + gcovFlags}
 	}
 	return nil
 }

@@ -309,3 +309,33 @@ func abandon(dir string) error {
 	}
 	return h.Unmount()
 }
+
+// A container that falls empty while a child is being made in it stays for the child; if none comes of that, it goes then.
+func TestRaceAutoDeleteAgainstMkdir(t *testing.T) {
+	begin(t)
+	h := mount(t, named("made"))
+	pid := sleeper(t)
+	for round := range 20 {
+		a := selfDeleting(t, h.Root(), fmt.Sprint(round)) // for a moment a name is taken that shows no more
+		refused := round%2 == 1
+		if refused {
+			must(t, a.SetMaxDescendants(0))
+		}
+		must(t, a.Attach(pid))
+		made := beside(t, a.Child("b").Create)
+		must(t, h.Root().Attach(pid))
+		err := made()
+		switch {
+		case err == nil && refused:
+			t.Fatal("more containers than there may be")
+		case err == nil:
+			if !exists(a.Child("b")) {
+				t.Fatal("a container that has just been made is gone with its parent")
+			}
+			must(t, a.Child("b").Remove())
+		case !isOneOf(err, []unix.Errno{unix.ENOENT, unix.ENODEV}) && !(refused && isOneOf(err, []unix.Errno{unix.EAGAIN})):
+			t.Fatal(err)
+		}
+		wantGone(t, a)
+	}
+}

@@ -292,6 +292,26 @@ func TestCpusetDeadline(t *testing.T) {
 	}
 }
 
+// A task that gives up what it has been promised may go where there is no time.
+func TestCpusetDeadlineGivenUp(t *testing.T) {
+	begin(t)
+	root := cpusets(t).Root()
+	a, b := exclusive(t, root, "a", "0-1"), exclusive(t, root, "b", "2-3")
+	var pids []int
+	for _, c := range []containerfs.Container{a, b, b} {
+		pid, err := deadline(t, c, 80)
+		must(t, err)
+		pids = append(pids, pid)
+	}
+	wantError(t, b.Attach(pids[0]), unix.EBUSY, "a move to where there is no time")
+	must(t, unix.SchedSetAttr(pids[0], &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL}, 0))
+	must(t, b.Attach(pids[0]))
+	wantAllowed(t, pids[0], "2-3", allNodes)
+	for _, pid := range pids {
+		kill(pid)
+	}
+}
+
 // A deadline task that leaves the root for an exclusive cpuset is asked whether there is time, and leaves its own behind.
 func TestCpusetDeadlineFromTheRoot(t *testing.T) {
 	begin(t)

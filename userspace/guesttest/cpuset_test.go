@@ -5,12 +5,14 @@ package guesttest
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"gpc/userspace/containerfs"
+	"gpc/userspace/guesttest/bare"
 )
 
 // The machine that the tests of cpusets are for, as the laboratory makes it: 4 CPUs, two of them on each of 2 nodes with memory.
@@ -531,4 +533,31 @@ func TestCpusetDelegated(t *testing.T) {
 	})
 	must(t, err)
 	wantSet(t, a.Child("b"), "cpus", "2")
+}
+
+// Who owns a cpuset cannot bring a process there that may do more than he: he could slow it down, as with sched_setaffinity(2).
+func TestCpusetMoveOfTheMorePowerful(t *testing.T) {
+	begin(t)
+	d := delegated(t, cpusets(t).Root(), "theirs")
+	set(t, d, "cpus", "0")
+	set(t, d, "mems", "0")
+	equal := sleeperOf(t, ordinary)
+	var powerful int
+	onThread(t, func(int) {
+		// A thread that keeps its capabilities as it becomes another user's hands them on to its child.
+		_, _, errno1 := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0)
+		_, _, errno2 := unix.RawSyscall(unix.SYS_SETRESUID, ordinary, ordinary, ordinary)
+		var err error
+		if powerful, err = bare.Spawn(bare.Sleeps); err != nil || errno1 != 0 || errno2 != 0 {
+			t.Error(errno1, errno2, err)
+		}
+	})
+	t.Cleanup(func() { kill(powerful) })
+	attach := func(pid int) error {
+		return asUser(t, ordinary, ordinary, ordinary, func() error { return writeFile(d.File("tasks"), strconv.Itoa(pid)) })
+	}
+	must(t, attach(equal))
+	wantError(t, attach(powerful), unix.EPERM, "a move of a process with more capabilities")
+	wantTasks(t, d, equal)
+	kill(equal)
 }

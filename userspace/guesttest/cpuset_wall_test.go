@@ -113,6 +113,14 @@ func TestCpusetWall(t *testing.T) {
 	})
 	wantSet(t, a, "memory_pressure", "0")
 	wantSet(t, h.Root(), "memory_pressure", "0")
+
+	// Nothing happens any more: it falls, and those seconds count in which nobody has looked.
+	time.Sleep(aSecond)
+	before := got(below.ReadUint("cpuset.memory_pressure"))(t)
+	time.Sleep(3 * aSecond)
+	if after := got(below.ReadUint("cpuset.memory_pressure"))(t); after >= before {
+		t.Errorf("the pressure was %d, and is %d", before, after)
+	}
 }
 
 // aSecond is more than the time after which an event shows in memory_pressure.

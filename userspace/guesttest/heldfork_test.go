@@ -3,6 +3,7 @@
 package guesttest
 
 import (
+	"fmt"
 	"testing"
 
 	"gpc/userspace/containerfs"
@@ -29,6 +30,9 @@ func holdFork(t *testing.T, a containerfs.Container, p *process) {
 	before := callbacks(t, a, "debug_a")["can_fork"]
 	must(t, a.Write("debug_a.hold_can_fork", "1"))
 	t.Cleanup(func() { a.Write("debug_a.hold_can_fork", "0") }) // for a test that fails; the container may be gone
+	if text := got(a.ReadString("debug_a.hold_can_fork"))(t); text != "1" {
+		t.Errorf("debug_a.hold_can_fork is %q", text)
+	}
 	p.say(t, "fork")
 	eventually(t, "the fork is counted", func() bool { return callbacks(t, a, "debug_a")["can_fork"] == before+1 })
 }
@@ -93,6 +97,25 @@ func TestHeldForkKilled(t *testing.T) {
 			t.Errorf("%s counts %d tasks in an empty container", ss, n)
 		}
 	}
+}
+
+// What other subsystems have charged for a fork that fails goes back, too.
+func TestHeldForkKilledIsNotCharged(t *testing.T) {
+	begin(t)
+	h := mount(t, bound(append([]string{"bc"}, debugPair...)...))
+	a, p := heldFork(t, h)
+	p.stop()
+	for _, resource := range []string{"numtasks", "numfiles", "privvmpages"} {
+		wantSoonHeld(t, a, resource, 0)
+	}
+}
+
+// wantSoonHeld waits until so much of a resource of bc is held: files and address spaces are freed a little later than their process.
+func wantSoonHeld(t *testing.T, c containerfs.Container, resource string, want uint64) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s holds %d %s", c.Path, want, resource), func() bool {
+		return got(c.ReadUint("bc."+resource+".held"))(t) == want
+	})
 }
 
 // A container can be removed while a child is made that was to be born there, and its state lasts until that has been uncounted.

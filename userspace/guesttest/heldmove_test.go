@@ -120,6 +120,33 @@ func TestHeldMoveRefusesNewThread(t *testing.T) {
 	}
 }
 
+// A task that dies while it is being moved is moved nowhere, and what was charged for that goes back, also above both containers.
+func TestHeldMoveOfTheDead(t *testing.T) {
+	begin(t)
+	h := mount(t, bound(append([]string{"bc"}, debugPair...)...))
+	above := mkdir(t, h.Root(), "above", "above/a", "above/b")
+	a, b := above.Child("a"), above.Child("b")
+	pid := sleeper(t)
+	must(t, a.Attach(pid))
+	must(t, b.Write("debug_a.hold_can_attach", "1"))
+	t.Cleanup(func() { b.Write("debug_a.hold_can_attach", "0") })
+	moved := beside(t, func() error { return b.Attach(pid) })
+	eventually(t, "the mover has charged for the task", func() bool { return callbacks(t, b, "debug_a")["can_attach"] == 1 })
+	kill(pid)
+	must(t, b.Write("debug_a.hold_can_attach", "0"))
+	wantError(t, moved(), unix.ESRCH, "move of a task that has died meanwhile")
+	for _, c := range []containerfs.Container{above, a, b} {
+		wantSoonHeld(t, c, "numtasks", 0)
+		wantTasks(t, c)
+	}
+	for _, ss := range debugPair {
+		if calls := callbacks(t, b, ss); calls["can_attach"] != 1 || calls["cancel_attach"] != 1 || calls["attach"] != 0 {
+			t.Errorf("callbacks of %s: %v", ss, calls)
+		}
+		wantExactCounts(t, h.Root(), ss)
+	}
+}
+
 // A process that is being moved begins no further fork, and while it waits to it holds up nobody else.
 func TestHeldMoveKeepsForksWaiting(t *testing.T) {
 	begin(t)

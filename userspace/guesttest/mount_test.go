@@ -74,6 +74,7 @@ var badOptions = []struct {
 	{"name with a colon", []string{"none", "name=a:b"}, unix.EINVAL, "name"},
 	{"name with a newline", []string{"none", "name=a\n"}, unix.EINVAL, "name"},
 	{"name with a letter beyond ASCII", []string{"none", "name=ü"}, unix.EINVAL, "name"},
+	{"release agent of two lines", []string{"none", "name=x", "release_agent=/bin/x\ny"}, unix.EINVAL, "release agent"},
 }
 
 func TestMountBadOptions(t *testing.T) {

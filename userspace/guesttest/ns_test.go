@@ -407,6 +407,22 @@ func TestNsProxy(t *testing.T) {
 	for _, pid := range []int{second, later} {
 		kill(pid)
 	}
+
+	// The first task counts as long as it is there, and no longer.
+	first = got(bare.SpawnNew(unix.CLONE_NEWUTS, bare.Sleeps))(t)
+	t.Cleanup(func() { kill(first) })
+	c = own(h.Root(), first)
+	stays := sleeper(t)
+	must(t, c.Attach(stays))
+	wantProxy(c, first)
+	below := mkdir(t, c, "below")
+	must(t, below.Attach(first))
+	wantProxy(below, first)
+	wantProxy(c, stays)
+	kill(first)
+	must(t, below.Remove())
+	kill(stays)
+	eventually(t, "the container is gone", func() bool { return !exists(c) })
 }
 
 // What a virtual server is on one hierarchy: a place of its own, accounted, limited, watched, killed with one write, and gone.

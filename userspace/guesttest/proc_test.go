@@ -7,8 +7,11 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"gpc/userspace/containerfs"
 )
@@ -132,4 +135,40 @@ func wantEveryTaskOnce(t testing.TB, h containerfs.Hierarchy, key string) {
 		t.Fatalf("in %s %d tasks are listed and %d counted, the machine has %d\nlisted %v\nhas    %v",
 			key, len(listed), counted, len(all), listed, all)
 	}
+}
+
+// A path that does not fit says so, instead of naming another container.
+func TestProcPathTooLong(t *testing.T) {
+	begin(t)
+	h := mount(t, named("long"))
+	name := strings.Repeat("n", unix.NAME_MAX)
+	above := []int{got(unix.Open(h.Dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))(t)}
+	t.Cleanup(func() {
+		for i := len(above) - 1; i >= 0; i-- {
+			must(t, unix.Close(above[i]))
+			if i > 0 {
+				must(t, unix.Unlinkat(above[i-1], name, unix.AT_REMOVEDIR))
+			}
+		}
+	})
+	pid := sleeper(t)
+	enter := func() {
+		t.Helper()
+		fd := got(unix.Openat(above[len(above)-1], "tasks", unix.O_WRONLY|unix.O_CLOEXEC, 0))(t)
+		defer unix.Close(fd)
+		got(unix.Write(fd, []byte(strconv.Itoa(pid))))(t)
+	}
+	for length := 0; length < unix.PathMax; length += 1 + len(name) {
+		enter()
+		if text := string(got(os.ReadFile(procContainer(pid)))(t)); text != "name=long:"+max("/", strings.Repeat("/"+name, len(above)-1))+"\n" {
+			t.Errorf("%d directories down %q", len(above)-1, text)
+		}
+		must(t, unix.Mkdirat(above[len(above)-1], name, 0o755))
+		above = append(above, got(unix.Openat(above[len(above)-1], name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))(t))
+	}
+	enter()
+	if text := string(got(os.ReadFile(procContainer(pid)))(t)); text != "name=long:(too long)\n" {
+		t.Errorf("%d directories down %q", len(above)-1, text)
+	}
+	kill(pid)
 }

@@ -485,6 +485,45 @@ func TestRaceListingHasWhoHops(t *testing.T) {
 	r.wait()
 }
 
+// That is so, too, where there are moves within each walk of the list: whoever moves tasks wakes up, again and again, on the CPU of who reads.
+func TestListingHasAllWhileOthersHop(t *testing.T) {
+	begin(t)
+	stays, hops := mount(t, named("stays")), mount(t, named("hops"))
+	home := mkdir(t, stays.Root(), "home")
+	places := [2]containerfs.Container{mkdir(t, hops.Root(), "1", "2"), hops.Container("/2")}
+	pid, _ := threaded(t, 200)
+	must(t, home.AttachProc(pid))
+	hopper := sleeper(t)
+	must(t, home.Attach(hopper))
+	r := &race{t: t}
+	at := 0
+	r.worker("mover", func() error {
+		if at++; at == 1 {
+			return starving(0, 2)
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: 50_000}, nil) // this thread's own timer, on this CPU
+		return places[at%2].Attach(hopper)
+	})
+	read := 0
+	r.worker("reader", func() error {
+		if read++; read == 1 {
+			var set unix.CPUSet
+			set.Set(starvedCPU)
+			return unix.SchedSetaffinity(0, &set)
+		}
+		tasks, err1 := home.Tasks()
+		procs, err2 := home.Procs()
+		if err := errors.Join(err1, err2, ascending(tasks), ascending(procs)); err != nil {
+			return err
+		}
+		if len(tasks) != 202 || len(procs) != 2 || !slices.Contains(tasks, hopper) || !slices.Contains(procs, hopper) {
+			return fmt.Errorf("%d tasks and %d processes, want 202 and 2, %d among them", len(tasks), len(procs), hopper)
+		}
+		return nil
+	})
+	r.wait()
+}
+
 // ascending returns an error unless every number is greater than the one before.
 func ascending(ids []int) error {
 	for i := 1; i < len(ids); i++ {

@@ -5,6 +5,7 @@ package guesttest
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -238,4 +239,28 @@ func TestNoReleaseAfterRemoval(t *testing.T) {
 		})
 	})
 	wantRuns(t, agent, h)
+}
+
+// Where there may be no task for the agent just now it is run when there may be one.
+func TestReleaseAgentIsTriedAgain(t *testing.T) {
+	begin(t)
+	notified, agent := withAgent(t, "again")
+	agent.listen(t)
+	a := mkdir(t, notified.Root(), "a", "a/b")
+	must(t, a.SetNotifyOnRelease(true))
+	// Nine tenths of all tasks are promised to the test, which may go on.
+	h := divided(t)
+	us := mkdir(t, h.Root(), "us")
+	setShares(t, us, "min_shares="+strconv.Itoa(total/10*9))
+	must(t, us.AttachProc(os.Getpid()))
+	t.Cleanup(func() { must(t, h.Root().AttachProc(os.Getpid())) })
+	before := stats(t, h.Root()).failures
+	setParameter(t, "total_numtasks", strconv.Itoa(stats(t, h.Root()).usage+300))
+	must(t, a.Child("b").Remove())
+	eventually(t, "the agent has been refused", func() bool { return stats(t, h.Root()).failures > before })
+	setParameter(t, "total_numtasks", strconv.Itoa(total))
+	if run := agent.next(t); run != runFor("/a") {
+		t.Errorf("the agent ran for %s", run)
+	}
+	wantRuns(t, agent, notified)
 }
