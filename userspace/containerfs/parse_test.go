@@ -79,7 +79,7 @@ func TestParseStatus(t *testing.T) {
 			{ID: 1, Name: "ns", Hierarchy: 0, Containers: 1},
 		},
 	}
-	got, err := parseStatus(text)
+	got, err := ParseStatus(text)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 	}
@@ -94,7 +94,7 @@ func TestParseStatusErrors(t *testing.T) {
 		"Hierarchies:\n1: containers=1\n",
 		"Subsystems:\n1: name=a hierarchy=0 containers=1 active=yes\n",
 	} {
-		if s, err := parseStatus(text); err == nil {
+		if s, err := ParseStatus(text); err == nil {
 			t.Errorf("%q: got %+v, want an error", text, s)
 		}
 	}

@@ -55,7 +55,7 @@ func ReadStatus() (Status, error) {
 	if err != nil {
 		return Status{}, fail("read", statusPath, cause(err))
 	}
-	s, err := parseStatus(string(text))
+	s, err := ParseStatus(string(text))
 	if err != nil {
 		return Status{}, fail("parse", statusPath, err)
 	}
@@ -86,8 +86,8 @@ func (s Status) names() []string {
 	return names
 }
 
-// parseStatus parses the text of /proc/containers: two headed parts of lines "ID: KEY=VALUE...".
-func parseStatus(text string) (Status, error) {
+// ParseStatus parses the text of /proc/containers, for who has read it already: two headed parts of lines "ID: KEY=VALUE...".
+func ParseStatus(text string) (Status, error) {
 	var s Status
 	part := ""
 	for line := range strings.Lines(text) {

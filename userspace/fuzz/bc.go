@@ -54,7 +54,7 @@ func (beancounters) create(m *Model, c *container) {
 
 // bcFiles are all files: six of each resource, and the table.
 func bcFiles() []file {
-	all := []file{{name: "resources"}}
+	all := []file{{name: "resources", read: readResources}}
 	for _, r := range bcResources {
 		of := func(c *container) *counter { return accountOf(c)[r] }
 		known := func(show func(m *Model, c *container) int) func(m *Model, c *container) string {
@@ -62,7 +62,7 @@ func bcFiles() []file {
 				if c.isRoot() || r != "numtasks" {
 					return Any
 				}
-				return fmt.Sprintf("%d\n", show(m, c))
+				return strconv.Itoa(show(m, c)) + "\n"
 			}
 		}
 		reset := func(do func(m *Model, c *container)) func(m *Model, c *container, text string) Errno {
@@ -89,13 +89,26 @@ func bcFiles() []file {
 	return all
 }
 
+// readResources is the table: a row for each resource, of held, maxheld, barrier, limit and failcnt.
+func readResources(m *Model, c *container) string {
+	var table strings.Builder
+	for _, r := range bcResources {
+		n, held, maxheld, failures := accountOf(c)[r], Any, Any, Any
+		if r == "numtasks" && !c.isRoot() {
+			held, maxheld, failures = fmt.Sprintf("%20d", m.usage(c)), fmt.Sprintf("%20d", n.maxheld), fmt.Sprintf("%20d", n.failures)
+		}
+		fmt.Fprintf(&table, "%10s%-24s%s%s%20d%20d%s\n", "", r, held, maxheld, n.barrier, n.limit, failures)
+	}
+	return table.String()
+}
+
 // bound is a file of a barrier or a limit.
 func bound(resource, name string, of func(*counter) *uint64) file {
 	return file{
 		name:      resource + "." + name,
 		often:     map[string]int{"numtasks": 15}[resource],
 		valuesFor: func(c *container) []string { return boundsToTry(c, resource) },
-		read:      func(_ *Model, c *container) string { return fmt.Sprintf("%d\n", *of(accountOf(c)[resource])) },
+		read:      func(_ *Model, c *container) string { return decimal(*of(accountOf(c)[resource])) + "\n" },
 		write: func(_ *Model, c *container, text string) Errno {
 			next := *accountOf(c)[resource]
 			first, second, both := strings.Cut(text, ":")

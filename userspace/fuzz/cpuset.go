@@ -1,7 +1,7 @@
 package fuzz
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,7 +14,7 @@ func init() {
 	}
 }
 
-// cpuset says where tasks run and have their memory from. No CPU and no node comes or goes while sequences run, and no task asks for CPUs itself.
+// cpuset says where tasks run and have their memory from. No node comes or goes while sequences run.
 type cpuset struct {
 	indifferent
 	machine Machine
@@ -38,7 +38,7 @@ func (b bits) subsetOf(other bits) bool { return b&^other == 0 }
 // String returns the list that the kernel shows.
 func (b bits) String() string {
 	var parts []string
-	for i := 0; i < 64; i++ {
+	for i := 0; b>>i != 0; i++ {
 		if b>>i&1 == 0 {
 			continue
 		}
@@ -49,7 +49,7 @@ func (b bits) String() string {
 		if last == i {
 			parts = append(parts, strconv.Itoa(i))
 		} else {
-			parts = append(parts, fmt.Sprintf("%d-%d", i, last))
+			parts = append(parts, strconv.Itoa(i)+"-"+strconv.Itoa(last))
 		}
 		i = last
 	}
@@ -59,7 +59,7 @@ func (b bits) String() string {
 // upTo is the numbers below n.
 func upTo(n int) bits { return 1<<n - 1 }
 
-// parseList reads a list of numbers and ranges. What separates them is left to the kernel's parser of lists, which takes blanks, too.
+// parseList reads a list of numbers and ranges, with commas or white space between.
 func parseList(text string) (b bits, err Errno) {
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		first, last, isRange := strings.Cut(part, "-")
@@ -69,6 +69,8 @@ func parseList(text string) (b bits, err Errno) {
 		from, err1 := strconv.ParseUint(first, 10, 32)
 		to, err2 := strconv.ParseUint(last, 10, 32)
 		switch {
+		case errors.Is(err1, strconv.ErrRange), err1 == nil && errors.Is(err2, strconv.ErrRange):
+			return 0, syscall.EOVERFLOW
 		case err1 != nil || err2 != nil || from > to:
 			return 0, syscall.EINVAL
 		case to > 63:
@@ -89,10 +91,10 @@ func cpusetFiles(machine Machine) []file {
 	cpus, mems := func(s *set) *bits { return &s.cpus }, func(s *set) *bits { return &s.mems }
 	cpuExclusive, memExclusive := func(s *set) *bool { return &s.cpuExclusive }, func(s *set) *bool { return &s.memExclusive }
 	return []file{
-		listFile("cpus", upTo(machine.CPUs), cpus, cpuExclusive, []string{"0", "1", "0-1", "2-3", "0-3", "1-2", "0,2", "3", "0-1\n", "", "5000", "3-1", "0-", ",0x"}),
-		listFile("mems", upTo(machine.Mems), mems, memExclusive, []string{"0", "1", "0-1", "0,1", "0-1\n", "", "5000", "1-0"}),
-		{name: "effective_cpus", read: func(_ *Model, c *container) string { return effective(c, cpus) + "\n" }},
-		{name: "effective_mems", read: func(_ *Model, c *container) string { return effective(c, mems) + "\n" }},
+		listFile("cpus", func(m *Model) bits { return m.online }, cpus, cpuExclusive, []string{"0", "1", "0-1", "2-3", "0-3", "1-2", "0,2", "3", "0-1\n", "", "5000", "4294967296", "3-1", "0-", ",0x"}),
+		listFile("mems", func(*Model) bits { return upTo(machine.Mems) }, mems, memExclusive, []string{"0", "1", "0-1", "0,1", "0-1\n", "", "5000", "4294967296", "1-0"}),
+		{name: "effective_cpus", read: func(m *Model, c *container) string { return m.effectiveCPUs(c).String() + "\n" }},
+		{name: "effective_mems", read: func(_ *Model, c *container) string { return setOf(c).mems.String() + "\n" }},
 		exclusiveFile("cpu_exclusive", cpus, cpuExclusive),
 		exclusiveFile("mem_exclusive", mems, memExclusive),
 		setFlag("mem_hardwall", func(s *set) *bool { return &s.memWall }),
@@ -103,7 +105,7 @@ func cpusetFiles(machine Machine) []file {
 		rootFlag("memory_pressure_enabled", func(s *set) *bool { return &s.pressureEnabled }),
 		balanceFile(),
 		{name: "sched_relax_domain_level", values: []string{"-1", "0", "1", "5", "6", "-2"},
-			read: func(_ *Model, c *container) string { return fmt.Sprintf("%d\n", setOf(c).relax) }, write: writeRelax},
+			read: func(_ *Model, c *container) string { return strconv.Itoa(setOf(c).relax) + "\n" }, write: writeRelax},
 	}
 }
 
@@ -122,7 +124,7 @@ func rootFlag(name string, of func(*set) *bool) file {
 func balanceFile() file {
 	return file{
 		name: "sched_load_balance", values: []string{"0", "1", "2"},
-		read: func(_ *Model, c *container) string { return fmt.Sprintf("%d\n", 1-digit(setOf(c).balanceOff)) },
+		read: func(_ *Model, c *container) string { return digit(!setOf(c).balanceOff) + "\n" },
 		write: func(_ *Model, c *container, text string) Errno {
 			n, good := number(text)
 			if !good || n > 1 {
@@ -147,11 +149,16 @@ func writeRelax(_ *Model, c *container, text string) Errno {
 	return 0
 }
 
-// listFile is cpus or mems, of a machine that has there.
-func listFile(name string, there bits, of func(*set) *bits, exclusive func(*set) *bool, values []string) file {
+// listFile is cpus or mems, of which there are some.
+func listFile(name string, isThere func(*Model) bits, of func(*set) *bits, exclusive func(*set) *bool, values []string) file {
 	return file{
 		name: name, often: 20, values: values,
-		read: func(_ *Model, c *container) string { return of(setOf(c)).String() + "\n" },
+		read: func(m *Model, c *container) string {
+			if c.isRoot() {
+				return (*of(setOf(c)) & isThere(m)).String() + "\n"
+			}
+			return of(setOf(c)).String() + "\n"
+		},
 		write: func(m *Model, c *container, text string) Errno {
 			if c.isRoot() {
 				return syscall.EACCES
@@ -160,7 +167,7 @@ func listFile(name string, there bits, of func(*set) *bits, exclusive func(*set)
 			if err != 0 {
 				return err
 			}
-			next := asked & there
+			next := asked & isThere(m)
 			switch {
 			case asked == 0 && !m.empty(c), asked != 0 && next == 0:
 				return syscall.ENOSPC
@@ -192,10 +199,6 @@ func overlaps(c *container, next bits, of func(*set) *bits, exclusive func(*set)
 }
 
 // effective is what is true of a set: what it has, as nothing goes.
-func effective(c *container, of func(*set) *bits) string {
-	return of(setOf(c)).String()
-}
-
 // exclusiveFile is cpu_exclusive or mem_exclusive.
 func exclusiveFile(name string, of func(*set) *bits, exclusive func(*set) *bool) file {
 	f := setFlag(name, exclusive)
@@ -230,10 +233,15 @@ func (s *cpuset) create(_ *Model, c *container) {
 	}
 	above := setOf(c.parent)
 	next.spreadPage, next.spreadSlab = above.spreadPage, above.spreadSlab
-	if !c.parent.cloneChildren {
-		return
-	}
+}
+
+// clone gives a cpuset what its parent has, less what an exclusive sibling has.
+func (s *cpuset) clone(m *Model, c *container) {
+	next, above := setOf(c), setOf(c.parent)
 	next.cpus, next.mems = above.cpus, above.mems
+	if c.parent.isRoot() { // which follows the machine
+		next.cpus = m.online
+	}
 	for _, sibling := range c.parent.children {
 		if other := setOf(sibling); other.cpuExclusive {
 			next.cpus &^= other.cpus
@@ -251,13 +259,23 @@ func (*cpuset) mayMove(_ *Model, _ []*task, to *container) Errno {
 	return 0
 }
 
-func (*cpuset) see(_ *Model, t *task, v View) {
+// see: a task runs on what it has wished for and its cpuset has, or on all that this has. In the root it may be listed with CPUs that are away.
+func (*cpuset) see(m *Model, t *task, v View) {
 	if t.dead {
 		return
 	}
 	for h, c := range t.in {
-		if h.has("cpuset") {
-			v["status "+t.name] = fmt.Sprintf("cpus %s mems %s", setOf(c).cpus, setOf(c).mems)
+		if !h.has("cpuset") {
+			continue
 		}
+		cpus := m.effectiveCPUs(c)
+		if t.wish&cpus != 0 {
+			cpus &= t.wish
+		}
+		shown := cpus.String()
+		if c.isRoot() && m.online != upTo(m.machine.CPUs) {
+			shown = Any
+		}
+		v["status "+t.name] = "cpus " + shown + " mems " + setOf(c).mems.String()
 	}
 }

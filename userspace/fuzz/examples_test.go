@@ -36,6 +36,24 @@ func TestExamplesOfTheDocumentation(t *testing.T) {
 			drop t1; fork t1 t4`,
 			map[string]Errno{"fork t1 t3": syscall.EAGAIN, "fork t1 t4": syscall.EAGAIN},
 			View{"0/job/bc.numtasks.failcnt": "2\n", "0/job/bc.numtasks.maxheld": "2\n"}},
+		{"a delegated subtree", `mount 0 none,name=d; mkdir 0/a; own 0/a user; user mkdir 0/a/b; user mkdir 0/c; fork me t1; drop t1; move 0/a/tasks t1;
+			user move 0/a/b/tasks t1; fork me t2; user move 0/a/b/tasks t2; user rmdir 0/a; mode 0/a/b 000; user mkdir 0/a/b/c; user umount 0`,
+			map[string]Errno{"user mkdir 0/c": syscall.EACCES, "user move 0/a/b/tasks t2": syscall.EACCES, "user rmdir 0/a": syscall.EACCES,
+				"user mkdir 0/a/b/c": syscall.EACCES, "user umount 0": syscall.EPERM},
+			View{"task t1 name=d": "/a/b", "access 0/a": "755 user", "access 0/a/b": "000 user"}},
+		{"a virtual server", `mount 0 ns,numtasks; mkdir 0/a; fork me t1; move 0/a/tasks t1; unshare t1; fork t1 t2; enter 0/a/tasks t2; clone t2 t3;
+			end t3; fork me t4; drop t4; unshare t4`,
+			map[string]Errno{"enter 0/a/tasks t2": syscall.EPERM, "unshare t4": syscall.EPERM},
+			View{"task t1 ns,numtasks": "/a/=1", "task t2 ns,numtasks": "/a/=1", "task t3 ns,numtasks": "/a/=1/=3 (deleted)", "0/a/=1/auto_delete": "1\n"}},
+		{"a rate of forks", `mount 0 numtasks; set forkrate 2; mkdir 0/a; fork me t1; move 0/a/tasks t1; fork t1 t2; end t2; reap t2; fork t1 t2; fork t1 t3;
+			set forkrate 0`,
+			map[string]Errno{"fork t1 t3": syscall.EAGAIN, "set forkrate 0": syscall.EINVAL},
+			View{"0/a/numtasks.stats": "numtasks: Current usage 2\nnumtasks: Number of successes 2\nnumtasks: Number of failures 0\n" +
+				"numtasks: Number of forkrate failures 1\n"}},
+		{"what a task asks for", `mount 0 cpuset; mkdir 0/a; write 0/a/cpuset.cpus 2-3; write 0/a/cpuset.mems 0; fork me t1; ask t1 0-2; move 0/a/tasks t1; ask t1 1;
+			fork t1 t2; ask t2 1-3; cpu 2 off`,
+			map[string]Errno{"ask t1 1": syscall.EINVAL},
+			View{"status t1": "cpus 3 mems 0", "status t2": "cpus 3 mems 0", "0/a/cpuset.cpus": "2-3\n", "0/a/cpuset.effective_cpus": "3\n", "online": "0-1,3\n"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,8 +95,9 @@ func TestSharesOfTheDocumentation(t *testing.T) {
 			t.Fatalf("%s: %v", o, err)
 		}
 	}
+	deals := &numtasks{total: TotalTasks}
 	for path, want := range map[string][]int64{"0/staff": {600, 1000}, "0/students": {200, 500}, "0/students/alice": {100, 400}, "0/students/bob": {0, 500}} {
-		least, most := quantities(m.find(path).dir)
+		least, most := deals.quantities(m.find(path).dir)
 		if got := []int64{least / 1000, most / 1000}; !slices.Equal(got, want) {
 			t.Errorf("%s: got %d, want %d", path, got, want)
 		}

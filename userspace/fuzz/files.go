@@ -1,7 +1,6 @@
 package fuzz
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,7 +53,7 @@ func flag(name string, of func(*container) *bool) file {
 	return file{
 		name:   name,
 		values: []string{"0", "1", "1\n", " 1 ", "01", "0x1", "2"},
-		read:   func(_ *Model, c *container) string { return fmt.Sprintf("%d\n", digit(*of(c))) },
+		read:   func(_ *Model, c *container) string { return digit(*of(c)) + "\n" },
 		write: func(_ *Model, c *container, text string) Errno {
 			n, good := number(text)
 			if !good || n > 1 {
@@ -78,11 +77,11 @@ func autoDelete() file {
 	return f
 }
 
-func digit(b bool) int {
+func digit(b bool) string {
 	if b {
-		return 1
+		return "1"
 	}
-	return 0
+	return "0"
 }
 
 // number reads a number as the documents say: decimal, whatever zeros it begins with, or hexadecimal after 0x; without a sign.
@@ -110,7 +109,7 @@ func readMax(_ *Model, c *container) string {
 	if c.maxDescendants == noMax {
 		return "max\n"
 	}
-	return fmt.Sprintf("%d\n", c.maxDescendants)
+	return decimal(c.maxDescendants) + "\n"
 }
 
 func writeMax(_ *Model, c *container, text string) Errno {
@@ -126,7 +125,7 @@ func writeMax(_ *Model, c *container, text string) Errno {
 }
 
 // writeKill ends all processes that have a thread here or below.
-func writeKill(m *Model, c *container, text string) Errno {
+func writeKill(m *Model, c *container, text string) (err Errno) {
 	if n, good := number(text); !good || n != 1 {
 		return syscall.EINVAL
 	}
@@ -135,13 +134,20 @@ func writeKill(m *Model, c *container, text string) Errno {
 		doomed = append(doomed, m.tasksIn(c)...)
 	}
 	for _, t := range doomed {
-		m.end(t.process)
+		if m.user && !t.process.user {
+			err = syscall.EPERM
+		} else {
+			m.end(t.process)
+		}
 	}
-	return 0
+	return err
 }
 
-func writeAgent(_ *Model, c *container, text string) Errno {
-	if strings.Contains(text, "\n") {
+func writeAgent(m *Model, c *container, text string) Errno {
+	switch {
+	case m.user:
+		return syscall.EPERM
+	case strings.Contains(text, "\n"):
 		return syscall.EINVAL
 	}
 	c.hierarchy.releaseAgent = text
@@ -151,14 +157,27 @@ func writeAgent(_ *Model, c *container, text string) Errno {
 // list is a listing of the container's tasks: what of says of each, once.
 func (m *Model) list(c *container, of func(*task) *task) string {
 	listed := map[string]bool{}
-	for _, t := range m.tasksIn(c) {
-		listed[of(t).name] = true
+	for _, t := range m.tasks {
+		if !t.dead && t.in[c.hierarchy] == c {
+			listed[of(t).name] = true
+		}
 	}
 	return formatTasks(listed)
 }
 
-// files returns the files of a container by name.
+// files returns the files of a container by name. All containers of a hierarchy but the root have the same.
 func (m *Model) files(c *container) map[string]*file {
+	known := &c.hierarchy.files
+	if c.isRoot() {
+		known = &c.hierarchy.rootFiles
+	}
+	if *known == nil {
+		*known = m.filesOf(c)
+	}
+	return *known
+}
+
+func (m *Model) filesOf(c *container) map[string]*file {
 	all := map[string]*file{}
 	add := func(prefix string, files []file) {
 		for i, f := range files {
@@ -184,7 +203,7 @@ func (m *Model) file(c *container, name string) *file { return m.files(c)[name] 
 // write is a text written to a file by the tester.
 func (m *Model) write(path, text string) Errno {
 	at := m.find(path)
-	if err := writable(at); err != 0 {
+	if err := m.writable(at); err != 0 {
 		return err
 	}
 	f := m.file(at.in, at.name)

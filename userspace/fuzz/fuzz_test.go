@@ -2,6 +2,7 @@ package fuzz
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"syscall"
@@ -36,9 +37,7 @@ func (f *fake) Do(o Op) (Errno, error) {
 func (f *fake) Await(_ time.Duration, check func(View) string) (string, error) {
 	v := f.model.View()
 	for key, text := range v {
-		if text == Any {
-			v[key] = "something"
-		}
+		v[key] = strings.ReplaceAll(text, Any, "something")
 	}
 	return check(v), nil
 }
@@ -74,7 +73,7 @@ func TestSequencesReachEverything(t *testing.T) {
 	machine := pretend()
 	seen := map[string]bool{}
 	refused := map[string]bool{}
-	for seed := range uint64(100) {
+	for seed := range uint64(300) {
 		m := NewModel(machine)
 		for _, o := range NewGenerator(seed, machine, "t").Sequence(machine, 100) {
 			outcome := "fails"
@@ -84,6 +83,7 @@ func TestSequencesReachEverything(t *testing.T) {
 				refused[o.Verb+" "+err.Error()] = true
 			}
 			seen[o.Verb+" "+outcome] = true
+			seen[fmt.Sprintf("%v %s %s", o.User, o.Verb, outcome)] = true
 			seen["released"] = seen["released"] || len(m.released) > 0
 		}
 	}
@@ -93,20 +93,37 @@ func TestSequencesReachEverything(t *testing.T) {
 		}
 	}
 	for _, event := range []string{"mount fails", "remount fails", "mkdir fails", "rmdir fails", "rename fails", "write fails", "move fails", "enter fails",
-		"fork fails", "thread fails", "released"} {
+		"fork fails", "thread fails", "set fails", "released", "true mkdir succeeds", "true rmdir succeeds", "true rename succeeds", "true write succeeds",
+		"true move succeeds", "true move fails"} {
 		if !seen[event] {
 			t.Errorf("never: %s", event)
 		}
 	}
 	for verb, errnos := range map[string][]Errno{
-		"mkdir": {syscall.EAGAIN, syscall.EEXIST, syscall.EINVAL}, "move": {syscall.ESRCH, syscall.ENOSPC},
-		"write":  {syscall.EINVAL, syscall.E2BIG, syscall.EACCES, syscall.EBUSY, syscall.ENOSPC, syscall.ERANGE},
+		"mkdir": {syscall.EAGAIN, syscall.EEXIST, syscall.EINVAL, syscall.EACCES}, "move": {syscall.ESRCH, syscall.ENOSPC, syscall.EACCES},
+		"write":  {syscall.EINVAL, syscall.E2BIG, syscall.EACCES, syscall.EBUSY, syscall.ENOSPC, syscall.ERANGE, syscall.EPERM, syscall.EOVERFLOW},
+		"umount": {syscall.EPERM}, "rmdir": {syscall.EACCES, syscall.EBUSY},
 		"rename": {syscall.EEXIST, syscall.EIO, syscall.EPERM, syscall.ENOTDIR}, "mount": {syscall.EBUSY, syscall.EINVAL, syscall.ENOENT},
 	} {
 		for _, errno := range errnos {
 			if !refused[verb+" "+errno.Error()] {
 				t.Errorf("%s never fails with %q", verb, errno.Error())
 			}
+		}
+	}
+}
+
+func TestMatches(t *testing.T) {
+	const a = Any
+	for _, tt := range []struct {
+		seen, want string
+		matches    bool
+	}{
+		{"x", "x", true}, {"x", "y", false}, {"x\ny", a, true}, {"ax1\n", "a" + a + "1\n", true}, {"bx1\n", "a" + a + "1\n", false}, {"ax2\n", "a" + a + "1\n", false},
+		{"ax1\nby2\n", "a" + a + "1\nb" + a + "2\n", true}, {"a\nx1\n", "a" + a + "1\n", false}, {"a 1 1 2\n", "a" + a + " 1 2\n", true}, {"a", "a" + a + "a", false},
+	} {
+		if got := matches(tt.seen, tt.want); got != tt.matches {
+			t.Errorf("%q, %q: got %v", tt.seen, tt.want, got)
 		}
 	}
 }

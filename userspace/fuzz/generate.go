@@ -2,8 +2,10 @@ package fuzz
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,6 +22,7 @@ type Generator struct {
 	rand   *rand.Rand
 	prefix string   // of the names of its tasks
 	mounts []string // the options of mounts worth trying
+	user   bool     // the step is perhaps an ordinary user's, who knows what is his
 }
 
 // NewGenerator returns a generator. Several at once give their tasks names that begin differently.
@@ -88,8 +91,15 @@ var steps = []struct {
 	{25, func(g *Generator, m *Model) Op { return op("move", g.taskFile(m), g.task(m)) }},
 	{5, func(g *Generator, m *Model) Op { return op("enter", g.taskFile(m), g.task(m)) }},
 	{12, func(g *Generator, m *Model) Op { return op("fork", g.parent(m), g.newTask(m)) }},
+	{2, func(g *Generator, m *Model) Op { return op("clone", g.task(m), g.newTask(m)) }},
+	{2, func(g *Generator, m *Model) Op { return op("unshare", g.task(m)) }},
 	{4, func(g *Generator, m *Model) Op { return op("thread", g.task(m), g.newTask(m)) }},
-	{1, func(g *Generator, m *Model) Op { return op("drop", g.task(m)) }},
+	{2, func(g *Generator, m *Model) Op { return op("drop", g.task(m)) }},
+	{6, func(g *Generator, m *Model) Op { return op("own", g.anyPath(m), g.pick(owners)) }},
+	{2, func(g *Generator, m *Model) Op { return op("mode", g.anyPath(m), g.pick(modes)) }},
+	{1, func(g *Generator, m *Model) Op { return g.set(m) }},
+	{2, func(g *Generator, m *Model) Op { return op("ask", g.task(m), g.pick(wishes)) }},
+	{1, func(g *Generator, m *Model) Op { return g.plug(m) }},
 	{1, func(g *Generator, m *Model) Op { return op("exec", g.task(m)) }},
 	{3, func(g *Generator, m *Model) Op { return op("exit", g.task(m)) }},
 	{4, func(g *Generator, m *Model) Op { return op("end", g.task(m)) }},
@@ -106,7 +116,10 @@ func (g *Generator) Next(m *Model) Op {
 		n := g.rand.IntN(total)
 		for _, s := range steps {
 			if n -= s.weight; n < 0 {
-				if o := s.make(g, m); m.Enabled(o) && g.wanted(m, o) {
+				g.user = g.chance(3) || m.delegated() && g.chance(30)
+				o := s.make(g, m)
+				o.User = g.user && slices.Contains(byUser, o.Verb)
+				if m.Enabled(o) && g.wanted(m, o) {
 					return o
 				}
 				break
@@ -120,6 +133,8 @@ func (g *Generator) wanted(m *Model, o Op) bool {
 	switch o.Verb {
 	case "mkdir":
 		return m.containers() < maxContainers && strings.Count(o.Args[0], "/") <= maxDepth
+	case "clone", "unshare":
+		return len(m.tasks) < maxTasks && m.containers() < maxContainers
 	case "fork", "thread":
 		return len(m.tasks) < maxTasks
 	case "umount":
@@ -140,6 +155,13 @@ func (g *Generator) remount(*Model) Op {
 	return op("remount", g.pick(Points), g.pick(append([]string{"", "release_agent=", "release_agent=" + g.pick(Agents), "clone_children=0"}, g.mounts...)))
 }
 
+// delegated tells whether anything is the user's.
+func (m *Model) delegated() bool {
+	return slices.ContainsFunc(m.hierarchies, func(h *hierarchy) bool {
+		return slices.ContainsFunc(h.root.all(), func(c *container) bool { return c.access.user })
+	})
+}
+
 // dir returns a directory that there is; POINT/ is a root.
 func (g *Generator) dir(m *Model) string {
 	point := g.pick(Points)
@@ -148,6 +170,9 @@ func (g *Generator) dir(m *Model) string {
 		return point + "/"
 	}
 	all := h.root.all()
+	if his := slices.DeleteFunc(slices.Clone(all), func(c *container) bool { return !c.access.user }); g.user && len(his) > 0 && g.chance(90) {
+		all = his
+	}
 	return point + all[g.rand.IntN(len(all))].path()
 }
 
@@ -165,6 +190,38 @@ func (g *Generator) path(m *Model) string {
 		return g.newName(m)
 	}
 	return g.dir(m)
+}
+
+// Who may have what, and what may be done with it: by the group what by others.
+var (
+	owners = []string{"user", "user", "user", "root"}
+	modes  = []string{"755", "700", "777", "555", "644", "600", "666", "222", "000"}
+)
+
+// anyPath is a directory or a file.
+func (g *Generator) anyPath(m *Model) string {
+	dir := g.dir(m)
+	if point, _, _ := strings.Cut(dir, "/"); m.points[point] == nil || g.chance(80) {
+		return dir
+	}
+	return join(dir, g.pick(byWeight(m.files(m.find(dir).dir))))
+}
+
+// wishes are CPUs that a task may ask for.
+var wishes = []string{"0-3", "0-3", "0", "1", "2-3", "1-2", "3"}
+
+// plug takes a CPU away, or brings it back, which is what is done next but one when it is away.
+func (g *Generator) plug(m *Model) Op {
+	if m.online != upTo(m.machine.CPUs) {
+		return op("cpu", (upTo(m.machine.CPUs) &^ m.online).String(), "on")
+	}
+	return op("cpu", strconv.Itoa(1+g.rand.IntN(m.machine.CPUs-1)), "off")
+}
+
+// set changes a parameter.
+func (g *Generator) set(m *Model) Op {
+	name := g.pick(slices.Sorted(maps.Keys(parameters)))
+	return op("set", name, g.pick(parameters[name]))
 }
 
 func (g *Generator) rename(m *Model) Op {
@@ -188,6 +245,9 @@ func (g *Generator) task(m *Model) string {
 	}
 	if live := slices.DeleteFunc(slices.Clone(all), func(t *task) bool { return t.dead }); len(live) > 0 && g.chance(70) {
 		all = live
+	}
+	if his := slices.DeleteFunc(slices.Clone(all), func(t *task) bool { return !t.user }); g.user && len(his) > 0 && g.chance(90) {
+		all = his
 	}
 	return all[g.rand.IntN(len(all))].name
 }

@@ -31,6 +31,11 @@ type Model struct {
 	tasks       map[string]*task // alive, or dead and not reaped
 	released    []string         // runs of release agents: the agent and its argument
 	subsystems  []subsystem      // that have a model, in the machine's order
+	user        bool             // the step is an ordinary user's
+	mover       *task            // who writes its own number
+	births      int
+	online      bits
+	seen        int // how much there was to be seen the last time
 }
 
 // hierarchy is an active one.
@@ -42,6 +47,8 @@ type hierarchy struct {
 	releaseAgent string
 	root         *container
 	mounts       int
+	// What files returns, once it has been asked for.
+	files, rootFiles map[string]*file
 }
 
 // key is the name of a hierarchy in /proc/PID/container.
@@ -65,7 +72,10 @@ type container struct {
 	cloneChildren   bool
 	autoDelete      bool
 	maxDescendants  uint64
-	states          map[string]any // of the subsystems
+	access          access            // of the directory
+	filesOfUser     bool              // the others are his
+	fileAccess      map[string]access // of files that are not as they were made
+	states          map[string]any    // of the subsystems
 }
 
 // noMax is "max" of max_descendants.
@@ -75,6 +85,8 @@ const noMax = 1<<32 - 1
 type task struct {
 	name    string
 	process *task // its first thread, which may be itself
+	birth   int   // the how many-th it was
+	wish    bits  // for CPUs; 0 where it does not care
 	dead    bool  // and not reaped
 	deaf    bool  // takes no orders: it executes a program, or is a thread
 	user    bool  // has dropped its privileges
@@ -84,7 +96,7 @@ type task struct {
 
 // NewModel returns the model of a machine where nothing is mounted.
 func NewModel(machine Machine) *Model {
-	m := &Model{machine: machine, points: map[string]*hierarchy{}, tasks: map[string]*task{}}
+	m := &Model{machine: machine, online: upTo(machine.CPUs), points: map[string]*hierarchy{}, tasks: map[string]*task{}}
 	for _, name := range machine.Subsystems {
 		if newModel, known := models[name]; known {
 			m.subsystems = append(m.subsystems, newModel(machine))
@@ -136,11 +148,18 @@ func (m *Model) tasksIn(c *container) []*task {
 
 // populated tells whether a live task is in the container or below it.
 func (m *Model) populated(c *container) bool {
-	return slices.ContainsFunc(c.all(), func(c *container) bool { return len(m.tasksIn(c)) > 0 })
+	for _, t := range m.tasks {
+		if !t.dead && t.in[c.hierarchy].isBelow(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // Apply does a step that Enabled allows, and returns its errno: 0, or the model is as it was.
 func (m *Model) Apply(o Op) Errno {
+	m.user = o.User
+	defer func() { m.user, m.mover = false, nil }()
 	switch a := append(o.Args, "", ""); o.Verb {
 	case "mount":
 		return m.mount(a[0], a[1])
@@ -158,12 +177,26 @@ func (m *Model) Apply(o Op) Errno {
 		return m.write(a[0], a[1])
 	case "move":
 		return m.move(a[0], a[1])
+	case "own":
+		return m.own(a[0], a[1] == "user")
+	case "mode":
+		return m.mode(a[0], a[1])
+	case "set":
+		return m.set(a[0], a[1])
+	case "cpu":
+		m.plug(a[0], a[1] == "on")
+	case "ask":
+		return m.ask(m.tasks[a[0]], a[1])
 	case "enter":
 		return m.enter(a[0], m.tasks[a[1]])
 	case "fork":
 		return m.fork(a[0], a[1])
 	case "thread":
 		return m.thread(m.tasks[a[0]], a[1])
+	case "clone":
+		return m.clone(m.tasks[a[0]], a[1])
+	case "unshare":
+		return m.unshare(m.tasks[a[0]])
 	case "drop":
 		m.tasks[a[0]].user = true
 	case "exec":
@@ -181,7 +214,7 @@ func (m *Model) Apply(o Op) Errno {
 // Enabled tells whether a step makes sense where the model is: whether there is a task that could do it, and whose result is ours to tell. What
 // is left of a sequence when steps have been taken out is done where it still makes sense.
 func (m *Model) Enabled(o Op) bool {
-	if excepted(o) {
+	if m.online != upTo(m.machine.CPUs) && aboutCPUs(o) {
 		return false
 	}
 	listens := func(name string) bool { t := m.tasks[name]; return t != nil && !t.dead && !t.deaf }
@@ -190,8 +223,10 @@ func (m *Model) Enabled(o Op) bool {
 		return slices.Contains(Points, a[0]) && m.points[a[0]] == nil && m.hasModels(a[1])
 	case "remount", "umount":
 		return m.points[a[0]] != nil
-	case "mkdir", "rmdir", "write":
+	case "mkdir", "rmdir", "write", "own", "mode":
 		return m.mounted(a[0])
+	case "set":
+		return slices.ContainsFunc(m.subsystems, func(s subsystem) bool { return s.name() == "numtasks" })
 	case "rename":
 		from, old, _ := strings.Cut(a[0], "/")
 		to, name, _ := strings.Cut(a[1], "/")
@@ -202,9 +237,14 @@ func (m *Model) Enabled(o Op) bool {
 		return m.mounted(a[0]) && takesTasks(a[0]) && listens(a[1])
 	case "fork":
 		return (a[0] == "me" || listens(a[0])) && m.tasks[a[1]] == nil
-	case "thread":
+	case "thread", "clone":
 		return listens(a[0]) && m.tasks[a[1]] == nil
-	case "exec", "drop":
+	case "cpu":
+		return m.mayPlug(a[0], a[1])
+	case "ask":
+		t := m.tasks[a[0]]
+		return t != nil && !t.dead
+	case "exec", "drop", "unshare":
 		return listens(a[0])
 	case "exit":
 		return m.tasks[a[0]] != nil && !m.tasks[a[0]].dead && (listens(a[0]) || m.tasks[a[0]].process != m.tasks[a[0]])

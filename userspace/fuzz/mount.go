@@ -75,6 +75,9 @@ func goodName(name string) bool {
 }
 
 func (m *Model) mount(point, text string) Errno {
+	if m.user {
+		return syscall.EPERM
+	}
 	o := m.parseOptions(text)
 	if o.err != 0 {
 		return o.err
@@ -155,6 +158,9 @@ func (m *Model) begin(o options, subsystems []string) *hierarchy {
 }
 
 func (m *Model) remount(point, text string) Errno {
+	if m.user {
+		return syscall.EPERM
+	}
 	h, o := m.points[point], m.parseOptions(text)
 	if o.err != 0 {
 		return o.err
@@ -174,6 +180,9 @@ func (m *Model) remount(point, text string) Errno {
 }
 
 func (m *Model) umount(point string) Errno {
+	if m.user {
+		return syscall.EPERM
+	}
 	h := m.points[point]
 	delete(m.points, point)
 	h.mounts--

@@ -7,19 +7,75 @@ import (
 	"syscall"
 )
 
-func init() { models["numtasks"] = func(Machine) subsystem { return numtasks{} } }
+func init() {
+	models["numtasks"] = func(Machine) subsystem { return &numtasks{total: TotalTasks, rate: unlimited} }
+}
 
-// TotalTasks is numtasks.total_numtasks while sequences run: far more than there ever are, and so much that one share of a divisor as large
-// is one task.
-const TotalTasks = 1000000
+// While sequences run, numtasks.total_numtasks begins as TotalTasks: far more than there ever are, and so much that one share of a divisor as large is one
+// task. numtasks.forkrate_interval is RateInterval, which never ends: what has been counted stays counted.
+const (
+	TotalTasks   = 1000000
+	RateInterval = 1000000
+)
 
 // numtasks deals out tasks by shares. What is in the root besides ours is never near a limit, and not looked at.
-type numtasks struct{ indifferent }
+type numtasks struct {
+	indifferent
+	total int64 // or unlimited
+	rate  int64 // how many forks a group may make, or unlimited
+}
+
+// parameters are those of numtasks, and values that are worth trying. The total is always enough for the machine.
+var parameters = map[string][]string{
+	"total_numtasks":    {"1000000", "1000000", "500000", "2000000", "unlimited", "0", "-1", "x", "1000000x"},
+	"forkrate":          {"1", "2", "3", "5", "unlimited", "unlimited", "unlimited", "0", "-1", "x", "2 "},
+	"forkrate_interval": {"1000000", "0", "-1", "unlimited"},
+}
+
+// set is the tester writing to a parameter.
+func (m *Model) set(name, text string) Errno {
+	for _, s := range m.subsystems {
+		if n, is := s.(*numtasks); is {
+			return n.set(name, text)
+		}
+	}
+	return syscall.ENOENT
+}
+
+func (s *numtasks) set(name, text string) Errno {
+	n, err := strconv.ParseInt(text, 10, 32)
+	if text == "unlimited" && name != "forkrate_interval" {
+		n, err = unlimited, nil
+	}
+	if err != nil || n < 1 {
+		return syscall.EINVAL
+	}
+	switch name {
+	case "total_numtasks":
+		s.total = n
+	case "forkrate":
+		s.rate = n
+	}
+	return 0
+}
+
+// seeParameters adds what the parameters say.
+func (s *numtasks) seeParameters(v View) {
+	show := func(n int64) string {
+		if n == unlimited {
+			return "unlimited\n"
+		}
+		return fmt.Sprintf("%d\n", n)
+	}
+	v["parameter total_numtasks"], v["parameter forkrate"] = show(s.total), show(s.rate)
+	v["parameter forkrate_interval"] = show(RateInterval)
+}
 
 // group is a container as numtasks has it.
 type group struct {
-	min, max, divisor   int64
-	successes, failures int
+	min, max, divisor                 int64
+	successes, failures, rateFailures int
+	forks                             int64 // for the rate, here and below
 }
 
 // dontCare is the number of no guarantee and of no maximum, unchanged the one of a quantity that stays as it is.
@@ -28,9 +84,9 @@ const (
 	unchanged = -1
 )
 
-func (numtasks) name() string { return "numtasks" }
+func (*numtasks) name() string { return "numtasks" }
 
-func (numtasks) files() []file { return numtasksFiles }
+func (*numtasks) files() []file { return numtasksFiles }
 
 var numtasksFiles = []file{
 	{name: "shares", often: 25, max: 160, valuesFor: sharesToTry, read: readShares, write: writeShares},
@@ -40,14 +96,14 @@ var numtasksFiles = []file{
 				return syscall.EINVAL
 			}
 			g := groupOf(c)
-			g.successes, g.failures = 0, 0
+			g.successes, g.failures, g.rateFailures = 0, 0, 0
 			return 0
 		}},
 }
 
 func groupOf(c *container) *group { return c.states["numtasks"].(*group) }
 
-func (numtasks) create(_ *Model, c *container) {
+func (*numtasks) create(_ *Model, c *container) {
 	c.states["numtasks"] = &group{min: dontCare, max: dontCare, divisor: 100}
 }
 
@@ -78,7 +134,7 @@ func readTaskStats(m *Model, c *container) string {
 	}
 	g := groupOf(c)
 	return fmt.Sprintf("numtasks: Current usage %d\nnumtasks: Number of successes %d\nnumtasks: Number of failures %d\n"+
-		"numtasks: Number of forkrate failures 0\n", m.usage(c), g.successes, g.failures)
+		"numtasks: Number of forkrate failures %d\n", m.usage(c), g.successes, g.failures, g.rateFailures)
 }
 
 func writeShares(_ *Model, c *container, text string) Errno {
@@ -154,15 +210,21 @@ func (g *group) fits(c *container) bool {
 	return guaranteed <= g.divisor
 }
 
-// quantities is what a group is guaranteed, and may have at most.
-func quantities(c *container) (least, most int64) {
+// quantities is what a group is guaranteed, and may have at most. Nothing is guaranteed of what is unlimited, and any part of it but none is unlimited, too.
+func (s *numtasks) quantities(c *container) (least, most int64) {
+	if c.isRoot() && s.total == unlimited {
+		return 0, unlimited
+	}
 	if c.isRoot() {
-		return TotalTasks, TotalTasks
+		return s.total, s.total
 	}
 	g, divisor := groupOf(c), groupOf(c.parent).divisor
-	least, most = quantities(c.parent)
+	least, most = s.quantities(c.parent)
 	least = least * max(g.min, 0) / divisor
-	if g.max != dontCare {
+	switch {
+	case g.max == 0:
+		most = 0
+	case g.max != dontCare && most != unlimited:
 		most = most * g.max / divisor
 	}
 	return least, most
@@ -180,26 +242,26 @@ func (m *Model) usage(c *container) int {
 }
 
 // need is what a group needs, more of it in the group at than there is: its tasks, and for each child what that needs or is guaranteed.
-func (m *Model) need(c, at *container, more int64) int64 {
+func (s *numtasks) need(m *Model, c, at *container, more int64) int64 {
 	need := int64(m.usage(c))
 	if c == at {
 		need += more
 	}
 	for _, child := range c.children {
 		need -= int64(m.usage(child))
-		least, _ := quantities(child)
-		need += max(m.need(child, at, more), least)
+		least, _ := s.quantities(child)
+		need += max(s.need(m, child, at, more), least)
 	}
 	return need
 }
 
 // mayFork asks the group, and for what is not guaranteed those above. The root has enough. Where several have no room the limit is the highest's: who has
 // no maximum of its own has the parent's.
-func (numtasks) mayFork(m *Model, _ *task, c *container) Errno {
+func (s *numtasks) mayFork(m *Model, _ *task, c *container) Errno {
 	var full *container
 	for g := c; !g.isRoot(); g = g.parent {
-		least, most := quantities(g)
-		need := m.need(g, c, 1)
+		least, most := s.quantities(g)
+		need := s.need(m, g, c, 1)
 		if need <= least {
 			break
 		}
@@ -208,7 +270,7 @@ func (numtasks) mayFork(m *Model, _ *task, c *container) Errno {
 		}
 	}
 	if full == nil {
-		return 0
+		return s.countForRate(c)
 	}
 	groupOf(c).failures++
 	if full != c {
@@ -217,4 +279,24 @@ func (numtasks) mayFork(m *Model, _ *task, c *container) Errno {
 	return syscall.EAGAIN
 }
 
-func (numtasks) forked(_ *Model, _ *task, c *container, _ bool) { groupOf(c).successes++ }
+// countForRate counts a fork in its group and in those above, or refuses it. Nobody asks how many forks the root makes.
+func (s *numtasks) countForRate(c *container) Errno {
+	if s.rate == unlimited {
+		return 0
+	}
+	for g := c; !g.isRoot(); g = g.parent {
+		if groupOf(g).forks >= s.rate {
+			groupOf(c).rateFailures++
+			if g != c {
+				groupOf(g).rateFailures++
+			}
+			return syscall.EAGAIN
+		}
+	}
+	for g := c; !g.isRoot(); g = g.parent {
+		groupOf(g).forks++
+	}
+	return 0
+}
+
+func (*numtasks) forked(_ *Model, _ *task, c *container, _ bool) { groupOf(c).successes++ }

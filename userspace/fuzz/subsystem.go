@@ -5,8 +5,9 @@ package fuzz
 type subsystem interface {
 	name() string
 	files() []file
-	// create gives a new container its state: c.parent's settings may be what it begins with. remove is its end.
+	// create gives a new container its state, clone its parent's settings where it is to begin with these. remove is its end.
 	create(m *Model, c *container)
+	clone(m *Model, c *container)
 	remove(m *Model, c *container)
 	// holds tells whether the container cannot be removed for the subsystem's sake.
 	holds(m *Model, c *container) bool
@@ -29,6 +30,7 @@ var models = map[string]func(Machine) subsystem{}
 // indifferent is a subsystem that refuses nothing, and to which nothing matters but its files.
 type indifferent struct{}
 
+func (indifferent) clone(*Model, *container)                    {}
 func (indifferent) remove(*Model, *container)                   {}
 func (indifferent) holds(*Model, *container) bool               { return false }
 func (indifferent) mayFork(*Model, *task, *container) Errno     { return 0 }

@@ -43,6 +43,11 @@ func TestSyzlangIsComplete(t *testing.T) {
 	for _, option := range append([]string{"all", "none", "noprefix", "name", "release_agent", "clone_children"}, machine.Subsystems...) {
 		want("option", option)
 	}
+	for parameter := range parameters {
+		if !strings.Contains(text, "parameters/"+parameter) {
+			t.Errorf("containers.txt does not say why it leaves %s alone", parameter)
+		}
+	}
 }
 
 // What it names of its own is there, and is used.

@@ -19,31 +19,45 @@ func (m *Model) fork(parent, name string) Errno {
 	if from != nil {
 		child.user = from.user
 	}
-	return m.bear(from, child)
+	return m.bear(from, child, false)
 }
 
 func (m *Model) thread(of *task, name string) Errno {
-	return m.bear(of, &task{name: name, process: of, deaf: true, user: of.user})
+	return m.bear(of, &task{name: name, process: of, deaf: true, user: of.user}, false)
 }
 
-// bear adds a task that parent makes, the tester if nil, if all subsystems agree.
-func (m *Model) bear(parent, child *task) Errno {
+// bear adds a task that parent makes, the tester if nil, if all subsystems agree; perhaps with namespaces of its own.
+func (m *Model) bear(parent, child *task, namespaces bool) Errno {
+	child.birth = m.births + 1
 	child.in = map[*hierarchy]*container{}
 	for _, h := range m.hierarchies {
 		child.in[h] = h.root
 	}
 	if parent != nil {
 		maps.Copy(child.in, parent.in)
+		child.wish = parent.wish
+	}
+	var own *container
+	if h := m.nsHierarchy(); h != nil && namespaces {
+		var err Errno
+		if own, err = m.ownContainer(child.in[h], child); err != 0 {
+			return err
+		}
+		child.in[h] = own
 	}
 	for _, s := range m.subsystems {
 		for h, c := range child.in {
 			if h.has(s.name()) {
 				if err := s.mayFork(m, child, c); err != 0 {
+					if own != nil {
+						m.withdraw(own)
+					}
 					return err
 				}
 			}
 		}
 	}
+	m.births++
 	m.tasks[child.name] = child
 	for _, h := range m.hierarchies {
 		for _, s := range h.models {
@@ -120,14 +134,18 @@ func (m *Model) forget(t *task) {
 // move is the tester writing a task's number.
 func (m *Model) move(path, name string) Errno {
 	at := m.find(path)
-	if err := writable(at); err != 0 {
+	if err := m.writable(at); err != 0 {
 		return err
 	}
 	t := m.tasks[name]
 	if t == nil {
 		return syscall.ESRCH // a number that nobody has
 	}
-	return m.attach(m.moved(t, at.name), at.in)
+	moved := m.moved(t, at.name)
+	if m.user && slices.ContainsFunc(moved, func(t *task) bool { return !t.user }) {
+		return syscall.EACCES
+	}
+	return m.attach(moved, at.in)
 }
 
 // moved returns who moves when the number of t is written to a file.
@@ -143,18 +161,16 @@ func (m *Model) moved(t *task, file string) []*task {
 
 // enter is a task writing 0 for itself.
 func (m *Model) enter(path string, t *task) Errno {
+	m.user, m.mover = t.user, t
 	at := m.find(path)
-	if err := writable(at); err != 0 {
+	if err := m.writable(at); err != 0 {
 		return err
-	}
-	if t.user {
-		return syscall.EACCES // the files are root's
 	}
 	return m.attach(m.moved(t, at.name), at.in)
 }
 
 // writable is the error of opening what should be a file.
-func writable(at place) Errno {
+func (m *Model) writable(at place) Errno {
 	switch {
 	case at.err != 0:
 		return at.err
@@ -162,6 +178,8 @@ func writable(at place) Errno {
 		return syscall.EISDIR
 	case !at.file:
 		return syscall.ENOENT
+	case !m.may(m.accessOf(at), change):
+		return syscall.EACCES
 	}
 	return 0
 }
@@ -171,21 +189,25 @@ func (m *Model) attach(tasks []*task, to *container) Errno {
 	if len(tasks) == 0 {
 		return syscall.ESRCH
 	}
+	// Of those that are there already nobody is asked.
+	moving := slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.in[to.hierarchy] == to })
 	for _, s := range to.hierarchy.models {
-		if err := s.mayMove(m, tasks, to); err != 0 {
+		if err := s.mayMove(m, moving, to); len(moving) > 0 && err != 0 {
 			return err
 		}
 	}
+	m.moveTo(moving, to)
+	return 0
+}
+
+// moveTo moves tasks that may be moved.
+func (m *Model) moveTo(tasks []*task, to *container) {
 	for _, t := range tasks {
 		from := t.in[to.hierarchy]
-		if from == to {
-			continue
-		}
 		t.in[to.hierarchy] = to
 		for _, s := range to.hierarchy.models {
 			s.moved(m, t, from, to)
 		}
 		m.lost(from)
 	}
-	return 0
 }

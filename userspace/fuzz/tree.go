@@ -8,7 +8,8 @@ import (
 
 // newContainer returns a container that nobody sees yet.
 func newContainer(h *hierarchy, parent *container, name string) *container {
-	c := &container{hierarchy: h, parent: parent, name: name, children: map[string]*container{}, maxDescendants: noMax, states: map[string]any{}}
+	c := &container{hierarchy: h, parent: parent, name: name, children: map[string]*container{}, maxDescendants: noMax, states: map[string]any{},
+		access: access{mode: 0o555}, fileAccess: map[string]access{}}
 	if parent != nil {
 		c.notifyOnRelease, c.cloneChildren = parent.notifyOnRelease, parent.cloneChildren
 	}
@@ -37,6 +38,8 @@ func (m *Model) find(path string) place {
 			return place{err: syscall.ENOTDIR}
 		case at.dir == nil:
 			return place{err: syscall.ENOENT}
+		case !m.may(at.dir.access, search):
+			return place{err: syscall.EACCES}
 		}
 		at = place{in: at.dir, name: name, dir: at.dir.children[name], file: m.file(at.dir, name) != nil}
 	}
@@ -51,22 +54,43 @@ func (m *Model) mkdir(path string) Errno {
 	case at.dir != nil || at.file:
 		return syscall.EEXIST
 	}
+	if !m.may(at.in.access, changeDir) {
+		return syscall.EACCES
+	}
 	if err := checkName(at.name); err != 0 {
 		return err
 	}
+	if err := m.mayHaveChild(at.in); err != 0 {
+		return err
+	}
+	c := m.newChild(at.in, at.name, at.in.cloneChildren)
+	c.access, c.filesOfUser = access{user: m.user, mode: 0o755}, m.user
+	return 0
+}
+
+// mayHaveChild is the error of making a container below one.
+func (m *Model) mayHaveChild(parent *container) Errno {
 	depth := 1
-	for c := at.in; c != nil; c = c.parent {
+	for c := parent; c != nil; c = c.parent {
 		if c.descendants() >= c.maxDescendants || depth > 256 {
 			return syscall.EAGAIN
 		}
 		depth++
 	}
-	c := newContainer(at.in.hierarchy, at.in, at.name)
+	return 0
+}
+
+// newChild makes a container, which begins with its parent's settings where that is told.
+func (m *Model) newChild(parent *container, name string, withSettings bool) *container {
+	c := newContainer(parent.hierarchy, parent, name)
 	for _, s := range c.hierarchy.models {
 		s.create(m, c)
+		if withSettings {
+			s.clone(m, c)
+		}
 	}
-	at.in.children[at.name] = c
-	return 0
+	parent.children[name] = c
+	return c
 }
 
 // checkName is the error of a name that no container can have.
@@ -85,12 +109,17 @@ func (m *Model) rmdir(path string) Errno {
 	switch {
 	case at.err != 0:
 		return at.err
+	case at.dir == nil && !at.file:
+		return syscall.ENOENT
+	case at.dir != nil && at.dir.isRoot(): // a mount point, in a directory of root's
+		if m.user {
+			return syscall.EACCES
+		}
+		return syscall.EBUSY
+	case !m.may(at.in.access, changeDir):
+		return syscall.EACCES
 	case at.file:
 		return syscall.ENOTDIR
-	case at.dir == nil:
-		return syscall.ENOENT
-	case at.dir.isRoot(): // a mount point
-		return syscall.EBUSY
 	case m.inUse(at.dir):
 		return syscall.EBUSY
 	}
@@ -150,10 +179,14 @@ func (m *Model) rename(from, to string) Errno {
 		return syscall.EINVAL
 	case at.dir != nil && old.in.isBelow(at.dir):
 		return syscall.ENOTEMPTY
+	case !m.may(old.in.access, changeDir), !m.may(at.in.access, changeDir):
+		return syscall.EACCES
 	case old.file && at.dir != nil:
 		return syscall.EISDIR
 	case old.dir != nil && at.file:
 		return syscall.ENOTDIR
+	case old.dir != nil && old.in != at.in && !m.may(old.dir.access, change): // its .. would change
+		return syscall.EACCES
 	case old.file:
 		return syscall.EPERM
 	case old.in != at.in:

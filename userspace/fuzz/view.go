@@ -13,14 +13,36 @@ import (
 //	hierarchy KEY             its line in /proc/containers, without what changes by itself
 //	subsystem NAME            the same
 //	0/a                       the names in a directory
+//	access 0/a                whose it is, and its mode
 //	0/a/tasks                 the content of a file; the root's tasks are ours only
 //	task t1 KEY               the path in /proc/PID/container
 //	status t1                 the CPUs and nodes in /proc/PID/status, while there are cpusets
 //	released                  what release agents have been run for
+//	parameter NAME            one of numtasks
+//	online                    the CPUs that are
 type View map[string]string
 
-// Any is what a model has where it does not know, as the documents do not say.
+// Any is what a model has where it does not know, as the documents do not say: in place of a text, or of a part of one line.
 const Any = "\x00any"
+
+// matches tells whether what is seen is what a model has.
+func matches(seen, want string) bool {
+	parts := strings.Split(want, Any)
+	if len(parts) == 1 || want == Any {
+		return seen == want || want == Any
+	}
+	for i, part := range parts {
+		at := strings.Index(seen, part)
+		if i == len(parts)-1 {
+			at = len(seen) - len(part)
+		}
+		if at < 0 || i == 0 && at != 0 || strings.Contains(seen[:at], "\n") || !strings.HasSuffix(seen[:at+len(part)], part) {
+			return false
+		}
+		seen = seen[at+len(part):]
+	}
+	return true
+}
 
 // formatTasks is a listing of tasks in a view.
 func formatTasks(names map[string]bool) string {
@@ -38,7 +60,8 @@ func Tasks(names []string) string {
 
 // View returns what must be seen now.
 func (m *Model) View() View {
-	v := View{"released": Released(m.released)}
+	v := make(View, m.seen)
+	v["released"] = Released(m.released)
 	shown := map[*hierarchy]bool{}
 	for _, p := range Points {
 		h := m.points[p]
@@ -51,6 +74,7 @@ func (m *Model) View() View {
 		}
 		shown[h] = true
 	}
+	v["online"] = m.online.String() + "\n"
 	dummy := &hierarchy{}
 	binds := map[string]*hierarchy{}
 	for _, h := range m.hierarchies {
@@ -69,6 +93,12 @@ func (m *Model) View() View {
 	for _, t := range m.tasks {
 		m.seeTask(v, t)
 	}
+	for _, s := range m.subsystems {
+		if n, is := s.(*numtasks); is {
+			n.seeParameters(v)
+		}
+	}
+	m.seen = len(v)
 	return v
 }
 
@@ -95,6 +125,7 @@ func (m *Model) seeTree(v View, point string, h *hierarchy) {
 	for _, c := range h.root.all() {
 		dir := strings.TrimSuffix(point+c.path(), "/")
 		files := m.files(c)
+		v["access "+dir] = c.access.String()
 		v[dir] = List(append(slices.Collect(maps.Keys(files)), slices.Collect(maps.Keys(c.children))...))
 		for name, f := range files {
 			if f.hidden {
@@ -127,10 +158,10 @@ func (m *Model) seeTask(v View, t *task) {
 	}
 }
 
-// List is a directory in a view.
+// List is a directory in a view: its names, sorted, none of which has a newline in it.
 func List(names []string) string {
 	slices.Sort(names)
-	return fmt.Sprintf("%q", names)
+	return strings.Join(names, "\n")
 }
 
 // Released is the runs of release agents in a view: agent and path, in no order.
@@ -138,14 +169,28 @@ func Released(runs []string) string { return List(slices.Clone(runs)) }
 
 // Diff says in words where two views differ; empty where they do not.
 func Diff(seen, want View) string {
+	differs := func(key string) bool {
+		is, isThere := seen[key]
+		must, mustBe := want[key]
+		return must != Any && !(isThere && mustBe && (is == must || matches(is, must)))
+	}
+	var keys []string
+	for key := range want {
+		if differs(key) {
+			keys = append(keys, key)
+		}
+	}
+	for key := range seen {
+		if _, mustBe := want[key]; !mustBe {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
 	var text strings.Builder
-	keys := maps.Clone(seen)
-	maps.Copy(keys, want)
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
+	for _, key := range keys {
 		is, isThere := seen[key]
 		must, mustBe := want[key]
 		switch {
-		case must == Any || isThere && mustBe && is == must:
 		case !isThere:
 			fmt.Fprintf(&text, "  %s: is not there, must be %q\n", key, must)
 		case !mustBe:

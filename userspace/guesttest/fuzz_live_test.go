@@ -31,8 +31,15 @@ var escaped = regexp.MustCompile(`\\[0-3][0-7]{2}`)
 type live struct {
 	dir    string // of the points
 	stage  *bare.Stage
+	user   apart // a thread that is an ordinary user's
 	actors map[string]*actor
-	buf    []byte
+	born   []int               // the numbers of all that have been born in the sequence, in order
+	trees  map[string]*keptDir // what is mounted at the points, by the point
+	top    *keptDir            // the machine's root directory
+	seen   int                 // how much there was to be seen the last time
+	// What /proc/containers has last said, and what that means.
+	statusText string
+	status     containerfs.Status
 }
 
 // actor is a task of a sequence.
@@ -40,6 +47,19 @@ type actor struct {
 	name     string
 	pid, tid int
 	part     int
+	proc     *keptDir // its directory in /proc, once it has been looked at
+}
+
+// read returns what a file in /proc says of the task.
+func (a *actor) read(name string) (string, error) {
+	if a.proc == nil {
+		proc, err := keepDir(fmt.Sprintf("/proc/%d/task/%d", a.pid, a.tid))
+		if err != nil {
+			return "", err
+		}
+		a.proc = proc
+	}
+	return a.proc.read(name)
 }
 
 // nobodysNumber is the number of no task: the kernel gives none that large.
@@ -66,8 +86,11 @@ func newLive(t testing.TB) *live {
 		t.Cleanup(func() { os.Remove(program) })
 	}
 	t.Cleanup(func() { os.Remove(releaseLog) })
-	setParameter(t, "total_numtasks", strconv.Itoa(fuzz.TotalTasks))
-	t.Cleanup(func() { setParameter(t, "total_numtasks", "unlimited") })
+	setParameter(t, "forkrate_interval", strconv.Itoa(fuzz.RateInterval))
+	t.Cleanup(func() {
+		setParameter(t, "total_numtasks", "unlimited")
+		setParameter(t, "forkrate_interval", "1")
+	})
 	t.Cleanup(func() { must(t, l.Reset()) })
 	must(t, l.Reset())
 	return l
@@ -76,7 +99,24 @@ func newLive(t testing.TB) *live {
 // newWorker returns the machine once more, for another who has tasks of his own.
 func newWorker(t testing.TB, dir string) *live {
 	t.Helper()
-	return &live{dir: dir, stage: got(bare.NewStage())(t), actors: map[string]*actor{}, buf: make([]byte, 1<<16)}
+	l := &live{dir: dir, stage: got(bare.NewStage())(t), user: newUser(t), actors: map[string]*actor{}, trees: map[string]*keptDir{}, top: got(keepDir("/"))(t)}
+	t.Cleanup(l.top.close)
+	return l
+}
+
+// newUser returns a thread that is an ordinary user's, and in no group of root's.
+func newUser(t testing.TB) apart {
+	t.Helper()
+	user := newApart(t)
+	must(t, user.do(func() error {
+		for _, call := range [][4]uintptr{{unix.SYS_SETGROUPS, 0, 0, 0}, {unix.SYS_SETRESGID, ordinary, ordinary, ordinary}, {unix.SYS_SETRESUID, ordinary, ordinary, ordinary}} {
+			if _, _, errno := unix.RawSyscall(call[0], call[1], call[2], call[3]); errno != 0 { // of this thread alone
+				return errno
+			}
+		}
+		return nil
+	}))
+	return user
 }
 
 // machineForFuzz tells a model what it has to know of this machine.
@@ -91,7 +131,12 @@ func machineForFuzz(t testing.TB) fuzz.Machine {
 
 // Do does a step.
 func (l *live) Do(o fuzz.Op) (fuzz.Errno, error) {
-	err := l.do(o)
+	var err error
+	if o.User {
+		err = l.user.do(func() error { return l.do(o) })
+	} else {
+		err = l.do(o)
+	}
 	if errno, is := errors.AsType[syscall.Errno](err); is {
 		return errno, nil
 	}
@@ -106,6 +151,7 @@ func (l *live) do(o fuzz.Op) error {
 	case "remount":
 		return unix.Mount("fuzz", l.at(a[0]), containerfs.Type, unix.MS_REMOUNT, a[1])
 	case "umount":
+		l.closeTree(a[0])
 		return unix.Unmount(l.at(a[0]), 0)
 	case "mkdir":
 		return unix.Mkdir(l.at(a[0]), 0o755)
@@ -115,9 +161,25 @@ func (l *live) do(o fuzz.Op) error {
 		return unix.Rename(l.at(a[0]), l.at(a[1]))
 	case "write":
 		return writeOnce(l.at(a[0]), a[1])
+	case "own":
+		return l.own(l.at(a[0]), map[string]int{"root": 0, "user": ordinary}[a[1]])
+	case "mode":
+		mode, err := strconv.ParseUint(a[1], 8, 12)
+		if err != nil {
+			return err
+		}
+		return unix.Chmod(l.at(a[0]), uint32(mode))
+	case "set":
+		return writeOnce(numtasksParameters+a[0], a[1])
+	case "cpu":
+		cpu, err := strconv.Atoi(a[0])
+		if err != nil {
+			return err
+		}
+		return writeOnce(cpuFile(cpu), map[string]string{"on": "1", "off": "0"}[a[1]])
 	case "move":
 		return writeOnce(l.at(a[0]), strconv.Itoa(l.number(a[1])))
-	case "fork", "thread":
+	case "fork", "thread", "clone":
 		return l.bear(o.Verb, l.actors[a[0]], a[1])
 	}
 	name := a[0]
@@ -131,6 +193,15 @@ func (l *live) do(o fuzz.Op) error {
 	switch o.Verb {
 	case "enter":
 		return l.enter(who, l.at(a[0]))
+	case "ask":
+		var set unix.CPUSet
+		for _, cpu := range fuzz.CPUs(a[1]) {
+			set.Set(cpu)
+		}
+		return unix.SchedSetaffinity(who.tid, &set)
+	case "unshare":
+		_, err := l.call(who, unix.SYS_UNSHARE, unix.CLONE_NEWUTS)
+		return err
 	case "drop":
 		_, err := l.call(who, unix.SYS_SETRESUID, ordinary, ordinary, ordinary)
 		return err
@@ -148,8 +219,58 @@ func (l *live) do(o fuzz.Op) error {
 	return fmt.Errorf("there is no step %s", o.Verb)
 }
 
-// at is the place of a path on this machine.
-func (l *live) at(path string) string { return l.dir + "/" + path }
+// own changes the owner of a file, or of a directory and its files.
+func (l *live) own(path string, uid int) error {
+	if err := unix.Chown(path, uid, -1); err != nil {
+		return err
+	}
+	files, err := os.ReadDir(path)
+	if errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	for _, f := range files {
+		if !f.IsDir() {
+			err = errors.Join(err, unix.Chown(path+"/"+f.Name(), uid, -1))
+		}
+	}
+	return err
+}
+
+// at is the place of a path on this machine, where containers that are called after who was born have the numbers.
+func (l *live) at(path string) string {
+	if strings.Contains(path, "/=") {
+		names := strings.Split(path, "/")
+		for i, number := range l.born {
+			for k, name := range names {
+				if name == fuzz.BirthName(i+1) {
+					names[k] = strconv.Itoa(number)
+				}
+			}
+		}
+		path = strings.Join(names, "/")
+	}
+	return l.dir + "/" + path
+}
+
+// named is the reverse of that: a path, or a name, with the names of births in place of numbers.
+func (l *live) named(path string) string {
+	if !strings.ContainsAny(path, "0123456789") {
+		return path
+	}
+	names := strings.Split(path, "/")
+	for k, name := range names {
+		number, gone := strings.CutSuffix(name, " (deleted)")
+		if n, err := strconv.Atoi(number); err == nil {
+			if i := slices.Index(l.born, n); i >= 0 {
+				names[k] = fuzz.BirthName(i + 1)
+				if gone {
+					names[k] += " (deleted)"
+				}
+			}
+		}
+	}
+	return strings.Join(names, "/")
+}
 
 // number is that of a task, or nobody's.
 func (l *live) number(name string) int {
@@ -171,7 +292,9 @@ func (l *live) bear(verb string, maker *actor, name string) error {
 	case maker == nil:
 		child.tid, err = l.stage.Fork(child.part)
 	case verb == "fork":
-		child.tid, err = l.stage.Child(maker.part, maker.pid, child.part)
+		child.tid, err = l.stage.Child(maker.part, maker.pid, child.part, 0)
+	case verb == "clone":
+		child.tid, err = l.stage.Child(maker.part, maker.pid, child.part, unix.CLONE_NEWUTS)
 	default:
 		child.tid, err = l.stage.Thread(maker.part, maker.pid, child.part)
 		child.pid = maker.pid
@@ -182,7 +305,11 @@ func (l *live) bear(verb string, maker *actor, name string) error {
 	if child.pid == 0 {
 		child.pid = child.tid
 	}
+	if old := l.actors[name]; old != nil { // a thread that has ended
+		old.proc.close()
+	}
 	l.actors[name] = child
+	l.born = append(l.born, child.tid)
 	return nil
 }
 
@@ -234,6 +361,7 @@ func (l *live) kill(pid int) {
 	kill(pid)
 	for name, a := range l.actors {
 		if a.pid == pid {
+			a.proc.close()
 			delete(l.actors, name)
 		}
 	}
@@ -267,7 +395,8 @@ func (l *live) Await(patience time.Duration, check func(fuzz.View) string) (stri
 
 // see returns all that can be seen.
 func (l *live) see() (fuzz.View, error) {
-	v := fuzz.View{"released": l.released()}
+	v := make(fuzz.View, l.seen)
+	v["released"] = l.released()
 	names := map[string]string{}
 	for _, a := range l.actors {
 		names[strconv.Itoa(a.tid)] = a.name
@@ -279,55 +408,56 @@ func (l *live) see() (fuzz.View, error) {
 	if err := l.seeMounts(v, names); err != nil {
 		return nil, err
 	}
+	if v["online"], err = l.top.read("sys/devices/system/cpu/online"); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"total_numtasks", "forkrate", "forkrate_interval"} {
+		if v["parameter "+name], err = l.top.read(numtasksParameters[1:] + name); err != nil {
+			return nil, err
+		}
+	}
+	cpusets := slices.ContainsFunc(keys, func(key string) bool { return slices.Contains(strings.Split(key, ","), "cpuset") })
 	for _, a := range l.actors {
 		l.seeTask(v, a, keys)
-		if cpusets := slices.ContainsFunc(keys, func(key string) bool { return slices.Contains(strings.Split(key, ","), "cpuset") }); cpusets {
+		if cpusets {
 			l.seePlace(v, a)
 		}
 	}
+	l.seen = len(v)
 	return v, nil
-}
-
-// read returns the content of a file.
-func (l *live) read(path string) (string, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return "", err
-	}
-	defer unix.Close(fd)
-	n := 0
-	for {
-		got, err := unix.Read(fd, l.buf[n:])
-		if err != nil {
-			return "", err
-		}
-		if n += got; got == 0 || n == len(l.buf) {
-			return string(l.buf[:n]), nil
-		}
-	}
 }
 
 // released is what release agents have recorded.
 func (l *live) released() string {
-	text, _ := l.read(releaseLog)
-	return fuzz.Released(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' }))
+	text, _ := l.top.read(releaseLog[1:])
+	runs := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
+	for i, run := range runs {
+		runs[i] = l.named(run)
+	}
+	return fuzz.Released(runs)
 }
 
 // seeStatus adds what /proc/containers says, and returns the keys of the hierarchies.
 func (l *live) seeStatus(v fuzz.View) ([]string, error) {
-	status, err := containerfs.ReadStatus()
+	text, err := l.top.read("proc/containers")
 	if err != nil {
 		return nil, err
 	}
+	if text != l.statusText {
+		if l.status, err = containerfs.ParseStatus(text); err != nil {
+			return nil, err
+		}
+		l.statusText = text
+	}
 	keys := map[int]string{}
 	var all []string
-	for _, h := range status.Hierarchies {
+	for _, h := range l.status.Hierarchies {
 		key := keyOf(containerfs.Membership{Subsystems: h.Subsystems, Name: h.Name})
 		keys[h.ID] = key
 		all = append(all, key)
 		v["hierarchy "+key] = fmt.Sprintf("containers=%d subsystems=%s name=%s", h.Containers, strings.Join(h.Subsystems, ","), h.Name)
 	}
-	for _, s := range status.Subsystems {
+	for _, s := range l.status.Subsystems {
 		v["subsystem "+s.Name] = fmt.Sprintf("hierarchy=%s containers=%d active=%d", keys[s.Hierarchy], s.Containers, map[bool]int{true: 1}[s.Active])
 	}
 	return all, nil
@@ -335,7 +465,7 @@ func (l *live) seeStatus(v fuzz.View) ([]string, error) {
 
 // seeMounts adds what is mounted, and once for each superblock what is in it.
 func (l *live) seeMounts(v fuzz.View, names map[string]string) error {
-	mounts, err := l.read("/proc/self/mounts")
+	mounts, err := l.top.read("proc/self/mounts")
 	if err != nil {
 		return err
 	}
@@ -355,44 +485,66 @@ func (l *live) seeMounts(v fuzz.View, names map[string]string) error {
 		if _, mounted := v["mount "+point]; !mounted {
 			continue
 		}
-		var st unix.Stat_t
-		if err := unix.Stat(l.at(point), &st); err != nil {
+		tree, err := l.tree(point)
+		if err != nil {
 			return err
 		}
-		if !shown[st.Dev] {
-			l.seeDir(v, point, true, names)
+		if !shown[tree.device] {
+			l.seeDir(v, tree, point, true, names)
 		}
-		shown[st.Dev] = true
+		shown[tree.device] = true
 	}
 	return nil
 }
 
+// tree returns what is mounted at a point, open until closeTree.
+func (l *live) tree(point string) (*keptDir, error) {
+	if l.trees[point] == nil {
+		tree, err := keepDir(l.at(point))
+		if err != nil {
+			return nil, err
+		}
+		l.trees[point] = tree
+	}
+	return l.trees[point], nil
+}
+
+// closeTree lets what is mounted at a point be unmounted.
+func (l *live) closeTree(point string) {
+	l.trees[point].close()
+	delete(l.trees, point)
+}
+
 // seeDir adds a directory and what is below it. What goes meanwhile is not there.
-func (l *live) seeDir(v fuzz.View, dir string, root bool, names map[string]string) {
-	entries, err := os.ReadDir(l.at(dir))
-	if err != nil {
+func (l *live) seeDir(v fuzz.View, d *keptDir, path string, root bool, names map[string]string) {
+	files, dirs, err := d.list()
+	var st unix.Stat_t
+	if err != nil || unix.Fstat(d.fd, &st) != nil {
 		return
 	}
-	var all []string
-	for _, e := range entries {
-		all = append(all, e.Name())
-		path := dir + "/" + e.Name()
+	v["access "+path] = fuzz.Access(st.Uid == ordinary, st.Mode&0o7777)
+	for _, name := range files {
+		if name == "kill" { // is not for reading
+			continue
+		}
+		text, err := d.read(name)
 		switch {
-		case e.IsDir():
-			l.seeDir(v, path, false, names)
-		case e.Name() == "kill": // is not for reading
-		default:
-			text, err := l.read(l.at(path))
-			switch {
-			case err != nil:
-				text = err.Error()
-			case e.Name() == "tasks" || e.Name() == "procs":
-				text = fuzz.Tasks(taskNames(text, root, names))
-			}
-			v[path] = text
+		case err != nil:
+			text = err.Error()
+		case name == "tasks" || name == "procs":
+			text = fuzz.Tasks(taskNames(text, root, names))
+		}
+		v[path+"/"+name] = text
+	}
+	shown := slices.Clone(files)
+	for _, name := range dirs {
+		known := l.named(name)
+		shown = append(shown, known)
+		if below, err := d.dir(name); err == nil {
+			l.seeDir(v, below, path+"/"+known, false, names)
 		}
 	}
-	v[dir] = fuzz.List(all)
+	v[path] = fuzz.List(shown)
 }
 
 // taskNames turns a listing of numbers into names. The root has tasks that are not ours.
@@ -410,14 +562,14 @@ func taskNames(text string, root bool, names map[string]string) []string {
 
 // seeTask adds where a task is. A thread that has gone is nowhere.
 func (l *live) seeTask(v fuzz.View, a *actor, keys []string) {
-	text, err := l.read(fmt.Sprintf("/proc/%d/task/%d/container", a.pid, a.tid))
+	text, err := a.read("container")
 	if err != nil {
 		return
 	}
 	for line := range strings.SplitSeq(text, "\n") {
 		for _, key := range keys {
 			if path, is := strings.CutPrefix(line, key+":"); is {
-				v["task "+a.name+" "+key] = path
+				v["task "+a.name+" "+key] = l.named(path)
 			}
 		}
 	}
@@ -425,28 +577,30 @@ func (l *live) seeTask(v fuzz.View, a *actor, keys []string) {
 
 // seePlace adds where a live task runs and has its memory from.
 func (l *live) seePlace(v fuzz.View, a *actor) {
-	text, err := l.read(fmt.Sprintf("/proc/%d/task/%d/status", a.pid, a.tid))
+	text, err := a.read("status")
 	if err != nil {
 		return
 	}
-	status := map[string]string{}
-	for line := range strings.SplitSeq(text, "\n") {
-		key, value, _ := strings.Cut(line, ":\t")
-		status[key] = value
+	status := func(key string) string {
+		_, after, _ := strings.Cut(text, "\n"+key+":\t")
+		value, _, _ := strings.Cut(after, "\n")
+		return value
 	}
-	if !strings.HasPrefix(status["State"], "Z") {
-		v["status "+a.name] = fmt.Sprintf("cpus %s mems %s", status["Cpus_allowed_list"], status["Mems_allowed_list"])
+	if !strings.HasPrefix(status("State"), "Z") {
+		v["status "+a.name] = fmt.Sprintf("cpus %s mems %s", status("Cpus_allowed_list"), status("Mems_allowed_list"))
 	}
 }
 
-// Reset ends all tasks, and removes and unmounts everything.
+// Reset ends all tasks, removes and unmounts everything, and sets the parameters as they are when a sequence begins.
 func (l *live) Reset() error {
 	for _, point := range fuzz.Points {
 		writeOnce(l.at(point)+"/release_agent", "\n")
 	}
 	l.killAll()
+	l.born = nil
 	var errs []error
 	for _, point := range fuzz.Points {
+		l.closeTree(point)
 		for unix.Unmount(l.at(point), 0) == nil {
 		}
 		// With nothing mounted it is a directory like others, that several workers may have filled or removed.
@@ -463,15 +617,18 @@ func (l *live) Reset() error {
 	if len(status.Hierarchies) > 0 {
 		errs = append(errs, fmt.Errorf("hierarchies are left: %+v", status.Hierarchies))
 	}
-	if err := os.WriteFile(releaseLog, nil, 0o644); err != nil {
-		errs = append(errs, err)
+	for cpu := 1; cpu < runtime.NumCPU(); cpu++ {
+		errs = append(errs, writeOnce(cpuFile(cpu), "1"))
 	}
+	errs = append(errs, writeOnce(numtasksParameters+"forkrate", "unlimited"),
+		writeOnce(numtasksParameters+"total_numtasks", strconv.Itoa(fuzz.TotalTasks)), os.WriteFile(releaseLog, nil, 0o644))
 	return errors.Join(errs...)
 }
 
 func (l *live) killAll() {
 	for _, a := range l.actors {
 		kill(a.pid)
+		a.proc.close()
 	}
 	clear(l.actors)
 }

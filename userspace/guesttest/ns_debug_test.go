@@ -45,33 +45,6 @@ func TestNsSettings(t *testing.T) {
 	wantLive(t, h, "debug_a", 1)
 }
 
-// apart runs functions on a thread that stays where it is now, whatever the caller does to its own.
-type apart chan func()
-
-func newApart(t *testing.T) apart {
-	t.Helper()
-	a := make(apart)
-	started, ended := make(chan bool), make(chan bool)
-	go func() {
-		defer close(ended)
-		onThread(t, func(int) {
-			close(started)
-			for f := range a {
-				f()
-			}
-		})
-	}()
-	<-started
-	t.Cleanup(func() { close(a); <-ended })
-	return a
-}
-
-func (a apart) do(f func() error) error {
-	result := make(chan error)
-	a <- func() { result <- f() }
-	return <-result
-}
-
 // An unshare that fails at any point has changed nothing, neither namespaces nor containers.
 func TestFailNsUnshare(t *testing.T) {
 	begin(t)

@@ -93,6 +93,33 @@ func onThread(t testing.TB, f func(tid int)) {
 	})
 }
 
+// apart runs functions on a thread that stays where it is now, whatever the caller does to its own.
+type apart chan func()
+
+func newApart(t testing.TB) apart {
+	t.Helper()
+	a := make(apart)
+	started, ended := make(chan bool), make(chan bool)
+	go func() {
+		defer close(ended)
+		onThread(t, func(int) {
+			close(started)
+			for f := range a {
+				f()
+			}
+		})
+	}()
+	<-started
+	t.Cleanup(func() { close(a); <-ended })
+	return a
+}
+
+func (a apart) do(f func() error) error {
+	result := make(chan error)
+	a <- func() { result <- f() }
+	return <-result
+}
+
 // asUser runs f on a thread with other user ids, and so without capabilities unless the effective one is 0.
 func asUser(t testing.TB, real, effective, saved int, f func() error) error {
 	t.Helper()
