@@ -88,7 +88,7 @@ type build struct {
 
 // plan says what is to be built: a tree on a machine, configured by the named fragments and the options of s.
 func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, s Spec, fragments []string) (*build, error) {
-	if err := s.Flavor.on(m); err != nil {
+	if err := s.Flavor.On(m); err != nil {
 		return nil, err
 	}
 	b := &build{lab: l, tree: t, machine: m, spec: s}

@@ -30,7 +30,7 @@ func Flavors() []Flavor {
 // Patched returns the flavors of a machine that have the series and that every change is tested with.
 func Patched(m *machine.Machine) []Flavor {
 	patched := []Flavor{Release, Debug}
-	if Vtime.on(m) == nil {
+	if Vtime.On(m) == nil {
 		patched = append(patched, Vtime)
 	}
 	return patched
@@ -56,8 +56,8 @@ func (f Flavor) InjectsFailures() bool {
 	return f == Debug || f == Coverage
 }
 
-// on returns an error unless the machine has this flavor.
-func (f Flavor) on(m *machine.Machine) error {
+// On returns an error unless the machine has this flavor.
+func (f Flavor) On(m *machine.Machine) error {
 	if f == Vtime && !m.TickAccounting {
 		return fmt.Errorf("there is no flavor %s for %s, which always measures CPU time: use %s", f, m.Name, Release)
 	}

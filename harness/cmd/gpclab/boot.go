@@ -154,6 +154,9 @@ func (f bootFlags) config() (guest.Config, kernel.Flavor, error) {
 		return guest.Config{}, "", err
 	}
 	flavor, err := kernel.ParseFlavor(f.flavor)
+	if err == nil {
+		err = flavor.On(m)
+	}
 	if err != nil {
 		return guest.Config{}, "", err
 	}

@@ -55,6 +55,7 @@ func TestBootRefusesWrongFlags(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"--arch sparc", "choose one of"},
 		{"--flavor sweet", "sweet"},
+		{"--arch ppc64 --flavor vtime", "no flavor vtime for ppc64"},
 		{"--smp 0", "at least 1 processor"},
 		{"--smp some", "some"},
 		{"--mem lots", "not a size"},

@@ -64,6 +64,9 @@ func chosenFlavors(m *machine.Machine, names []string) ([]kernel.Flavor, error) 
 	var flavors []kernel.Flavor
 	for _, name := range names {
 		f, err := kernel.ParseFlavor(name)
+		if err == nil {
+			err = f.On(m)
+		}
 		if err != nil {
 			return nil, err
 		}
