@@ -64,6 +64,10 @@ func (m *Model) bear(parent, child *task, namespaces bool) Errno {
 			s.forked(m, child, child.in[h], parent == nil)
 		}
 	}
+	// Its address space was made before it had a container of its own.
+	if own != nil && child.memory == own {
+		child.memory = parent.in[own.hierarchy]
+	}
 	return 0
 }
 

@@ -154,11 +154,11 @@ func (l *live) do(o fuzz.Op) error {
 		l.closeTree(a[0])
 		return unix.Unmount(l.at(a[0]), 0)
 	case "mkdir":
-		return unix.Mkdir(l.at(a[0]), 0o755)
+		return onceFree(l.at(a[0]), func() error { return unix.Mkdir(l.at(a[0]), 0o755) })
 	case "rmdir":
 		return unix.Rmdir(l.at(a[0]))
 	case "rename":
-		return unix.Rename(l.at(a[0]), l.at(a[1]))
+		return onceFree(l.at(a[1]), func() error { return unix.Rename(l.at(a[0]), l.at(a[1])) })
 	case "write":
 		return writeOnce(l.at(a[0]), a[1])
 	case "own":
@@ -495,6 +495,15 @@ func (l *live) seeMounts(v fuzz.View, names map[string]string) error {
 		shown[tree.device] = true
 	}
 	return nil
+}
+
+// onceFree does what takes a name. The name of a container that has deleted itself is free a moment after it has gone from sight.
+func onceFree(path string, take func() error) (err error) {
+	within(patience, func() bool {
+		err = take()
+		return err != unix.EEXIST || unix.Access(path, unix.F_OK) == nil
+	})
+	return err
 }
 
 // tree returns what is mounted at a point, open until closeTree.
