@@ -56,8 +56,6 @@ static bool may_signal(struct container_kill *k, struct task_struct *task)
 	const struct cred *cred = k->opener->f_cred;
 	const struct cred *tcred = __task_cred(task);
 
-	if (!task_pid_nr_ns(task, k->ns))
-		return false;
 	if (!uid_eq(cred->euid, tcred->suid) &&
 	    !uid_eq(cred->euid, tcred->uid) &&
 	    !uid_eq(cred->uid, tcred->suid) &&
@@ -78,16 +76,19 @@ static enum verdict judge(struct container_kill *k, struct task_struct *task)
 {
 	enum verdict verdict = SPARE;
 	struct pid_namespace *ns;
+	struct pid *pid;
 
 	rcu_read_lock();
-	ns = task_active_pid_ns(task);
-	if (!ns || (task->flags & (PF_KTHREAD | PF_EXITING)))
+	/* Looked at once: a thread may end and reap itself meanwhile, and has none then. */
+	pid = READ_ONCE(task->thread_pid);
+	if (!pid || (task->flags & (PF_KTHREAD | PF_EXITING)))
 		goto out;
+	ns = ns_of_pid(pid);
 	/*
 	 * The init of a pid namespace is killed from above only.  Whoever writes
 	 * may be above where the opener is not.
 	 */
-	if (!may_signal(k, task))
+	if (!pid_nr_ns(pid, k->ns) || !may_signal(k, task))
 		verdict = REFUSED;
 	else if (ns != k->ns)
 		verdict = KILL_INIT;
