@@ -198,7 +198,6 @@ func overlaps(c *container, next bits, of func(*set) *bits, exclusive func(*set)
 	return false
 }
 
-// effective is what is true of a set: what it has, as nothing goes.
 // exclusiveFile is cpu_exclusive or mem_exclusive.
 func exclusiveFile(name string, of func(*set) *bits, exclusive func(*set) *bool) file {
 	f := setFlag(name, exclusive)

@@ -35,6 +35,9 @@ func recordRelease() {
 	fmt.Fprint(pipe, formatRun(os.Args[1:], os.Environ()))
 }
 
+// noMoreRuns is what the test itself sends when no agent is running any more.
+const noMoreRuns = "no more runs\n"
+
 // formatRun is a run of the agent in words.
 func formatRun(args, env []string) string { return fmt.Sprintf("%q %q\n", args, env) }
 
@@ -99,14 +102,12 @@ func (a *agent) rest(t testing.TB, h containerfs.Hierarchy) []string {
 	}
 	must(t, last.Remove())
 	eventually(t, "no release agent is running", func() bool { return !running(agentName) })
-	for {
-		select {
-		case run := <-a.runs:
-			runs = append(runs, run)
-		default:
-			return runs
-		}
+	// What they wrote before they ended comes before this, wherever the goroutine that receives it has got to.
+	got(a.pipe.WriteString(noMoreRuns))(t)
+	for run := a.next(t); run != noMoreRuns; run = a.next(t) {
+		runs = append(runs, run)
 	}
+	return runs
 }
 
 // running tells whether a process with that name exists.

@@ -148,12 +148,17 @@ static void begin(enum part next)
 
 static void note_store(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t address, uint64_t place)
 {
-	uint64_t line = qemu_plugin_hwaddr_phys_addr(qemu_plugin_get_hwaddr(info, place)) >> line_bits;
-	size_t slot = ((address ^ line << 20) * 0x9e3779b97f4a7c15) >> (64 - STORE_BITS);
+	struct qemu_plugin_hwaddr *hwaddr = qemu_plugin_get_hwaddr(info, place);
 	struct store *store;
+	uint64_t line;
+	size_t slot;
 
 	if (vcpu >= MAX_CPUS)
 		die("there are too many processors");
+	if (!hwaddr)
+		die("a store has no physical address");
+	line = qemu_plugin_hwaddr_phys_addr(hwaddr) >> line_bits;
+	slot = ((address ^ line << 20) * 0x9e3779b97f4a7c15) >> (64 - STORE_BITS);
 	for (;; slot = (slot + 1) % MAX_STORES) {
 		store = &stores[slot];
 		if (!store->address)

@@ -148,20 +148,6 @@ func (s *Stage) Child(n, pid, heir int, flags uintptr) (int, error) {
 	return s.bear(n, pid, heir, syscall.SYS_CLONE, flags|cloneParent|uintptr(syscall.SIGCHLD))
 }
 
-// Thread makes a thread of this process that does nothing but end when the word is no longer 0 and who waits for that is woken. The Go runtime does not know
-// it, so it takes no signals.
-func Thread(word *uint32) (tid int, err error) {
-	all, before := ^uint64(0), uint64(0)
-	const setMask = 2
-	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&before)), 8, 0, 0)
-	tid = thread(word)
-	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&before)), 0, 8, 0, 0)
-	if tid < 0 {
-		return 0, syscall.Errno(-tid)
-	}
-	return tid, nil
-}
-
 // Thread has who plays part n make a thread with a part of its own, in which End ends it.
 func (s *Stage) Thread(n, pid, heir int) (int, error) { return s.bear(n, pid, heir, threadCall, 0) }
 
