@@ -20,7 +20,8 @@
  *   remove           container_remove(), mark_removed(), uncount_child()   dir.c
  *   Agents           release_workfn(), settle_release(), prepare_release(), run_agent(), agent_init()
  *   Deleter          delete_workfn(), settle_delete()            release.c
- *   write_notify     write_notify_on_release()                   file.c
+ *   TurnsOff         write_notify_on_release()                   file.c
+ *   TurnsDeleteOn    write_auto_delete()                         file.c
  *
  * A scene, -DSCENE=n.  To start an agent may fail for want of memory in each, a bounded number of times:
  *
@@ -36,11 +37,13 @@
  *  10  A task of C moves in another hierarchy, and so from one of C's sets to another: C is not released.
  *  11  notify_on_release in both: C's task leaves, and P's, and C's comes back.
  *  12  auto_delete in C while a reference to its state comes and goes.
+ *  13  notify_on_release, and perhaps auto_delete, which is turned off and on while C's task leaves and comes back.
  *
  * What holds in them: an agent starts only for a container that is empty, and once for each release that is not taken back;
  * the worker finds the mark of a release if there has been one that it has not seen, and the container has not come back
  * to life or been removed, nor the file turned off; when all is quiet no release is left for which no agent has started,
- * but for these reasons; a container with auto_delete that was released is gone then; none is removed before its agent
+ * but for these reasons; a container with auto_delete that was released is gone then, and no other, nor one in which it
+ * has been turned off since; none is removed before its agent
  * has started, nor with anything in it, nor twice; nothing is used after its last reference has gone.
  *
  * A switch breaks one step, and is found in a scene:
@@ -64,6 +67,8 @@
  *   -DOFF_IS_LATE          9  notify_on_release does not take a release back that is pending
  *   -DLEAVE_FIRST         10  the task leaves one set before it arrives in the other
  *   -DREMOVED_IS_FOUND    12  who takes a reference does not look whether the container has been removed
+ *   -DSET_TOO_LATE        13  the workers look whether auto_delete is set, and not whether it was
+ *   -DOFF_AND_ON          13  auto_delete that is turned off does not take the removal back
  */
 
 #ifndef SCENE
@@ -85,6 +90,7 @@ bool on_list[2];		/* on release_list */
 bool starting[2];		/* ->agent_starting */
 bool to_delete[2];		/* ->delete_queued, and on delete_list */
 bool missed[2];			/* ->delete_missed */
+bool wanted[2];			/* ->delete_due */
 byte refs[2];			/* to its memory */
 
 byte tasks[2];			/* in each of C's sets; in P's one */
@@ -101,6 +107,12 @@ byte failures;			/* of agents to come */
 byte running;
 
 #define is_empty(c)	(!busy[c] && !children[c] && !removed[c])
+
+#ifdef SET_TOO_LATE
+#define to_go(c)	deletes[c]
+#else
+#define to_go(c)	wanted[c]
+#endif
 
 inline take_mutex()
 {
@@ -146,8 +158,9 @@ inline queue_delete(c)
 inline check_release(c)
 {
 	if
-	:: is_empty(c) && notify[c] -> queue_release(c)
-	:: is_empty(c) && !notify[c] && deletes[c] -> queue_delete(c)
+	:: is_empty(c) && notify[c] -> wanted[c] = deletes[c]; queue_release(c)
+	:: is_empty(c) && !notify[c] && deletes[c] -> wanted[c] = true; queue_delete(c)
+	:: is_empty(c) && !notify[c] && !deletes[c] -> wanted[c] = false
 	:: else
 	fi
 }
@@ -344,7 +357,7 @@ inline settle_release(c)
 		if
 		:: is_empty(c) && failed && notify[c] -> queue_release(c); unseen[c] = true
 #ifndef NO_DELETE_AFTER
-		:: is_empty(c) && !(failed && notify[c]) && deletes[c] && !pending[c] -> queue_delete(c)
+		:: is_empty(c) && !(failed && notify[c]) && to_go(c) && !pending[c] -> queue_delete(c)
 #endif
 		:: else
 		fi;
@@ -389,19 +402,19 @@ inline settle_delete(c)
 		assert(refs[c] > 0);
 		to_delete[c] = false;
 #ifdef DELETE_AT_ONCE
-		now = deletes[c] && is_empty(c);
+		now = to_go(c) && is_empty(c);
 #else
 #ifdef REMOVED_TWICE
-		now = deletes[c] && !busy[c] && !children[c] && !pending[c] && !starting[c];
+		now = to_go(c) && !busy[c] && !children[c] && !pending[c] && !starting[c];
 #else
-		now = deletes[c] && is_empty(c) && !pending[c] && !starting[c];
+		now = to_go(c) && is_empty(c) && !pending[c] && !starting[c];
 #endif
 #endif
 		if
 		:: now && kept[c] -> missed[c] = true; now = false
 		:: else
 		fi;
-		assert(!now || !due[c])
+		assert(!now || !due[c] && doomed[c])
 	};
 	if
 	:: now -> remove(c)
@@ -521,7 +534,7 @@ proctype Maker(bool may_fail; bool removes)
 			:: !kept[P] && missed[P] ->
 				missed[P] = false;
 				if
-				:: is_empty(P) && deletes[P] -> queue_delete(P)
+				:: is_empty(P) && to_go(P) -> queue_delete(P)
 				:: else
 				fi
 			:: else
@@ -560,6 +573,19 @@ proctype TurnsOff()
 		due[C] = false;
 		unseen[C] = false
 	};
+	running--
+}
+
+proctype TurnsDeleteOn()
+{
+	atomic {
+		deletes[C] = false;
+#ifndef OFF_AND_ON
+		wanted[C] = false;
+#endif
+		doomed[C] = false
+	};
+	atomic { deletes[C] = true };
 	running--
 }
 
@@ -674,6 +700,16 @@ init
 		running = 2;
 		run Task(1, C, 1);
 		run Holder();
+#elif SCENE == 13
+		begin_C();
+		notify[C] = true;
+		if
+		:: deletes[C] = true
+		:: true
+		fi;
+		running = 2;
+		run Task(1, C, 1);
+		run TurnsDeleteOn();
 #endif
 	}
 	/* All have done what they do, and the workers have nothing left. */

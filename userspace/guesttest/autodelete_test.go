@@ -115,6 +115,38 @@ func TestAutoDeleteTurnedOff(t *testing.T) {
 	must(t, a.Remove())
 }
 
+// What is empty when auto_delete is set stays, also if the kernel's workers have not got to its last release yet. They cannot while the only CPU is taken.
+func TestAutoDeleteSetTooLate(t *testing.T) {
+	begin(t)
+	h, agent := withAgent(t, "late")
+	agent.listen(t)
+	told, again := mkdir(t, h.Root(), "told", "again"), h.Container("/again")
+	must(t, told.SetNotifyOnRelease(true))
+	must(t, again.SetAutoDelete(true))
+	pid, other := sleeper(t), sleeper(t)
+	must(t, told.Attach(pid))
+	must(t, again.Attach(other))
+	withSingleCPU(t, func() {
+		onThread(t, func(int) {
+			err := errors.Join(realtime(),
+				h.Root().Attach(pid), told.SetAutoDelete(true),
+				h.Root().Attach(other), again.SetAutoDelete(false), again.SetAutoDelete(true))
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	wantRuns(t, agent, h, "/told")
+	wantStays(t, told)
+	wantStays(t, again)
+	must(t, told.SetNotifyOnRelease(false))
+	for _, c := range []containerfs.Container{told, again} {
+		must(t, c.Attach(pid))
+		must(t, h.Root().Attach(pid))
+		wantGone(t, c)
+	}
+}
+
 // What comes to life again before the kernel's worker gets to it stays. The worker cannot come in between while the only CPU is taken.
 func TestAutoDeleteOfRevived(t *testing.T) {
 	begin(t)

@@ -54,7 +54,7 @@ func TestFuzz(t *testing.T) {
 }
 
 // fuzzFrom runs sequences of that many steps in all.
-func fuzzFrom(t testing.TB, seed uint64, steps int) {
+func fuzzFrom(t *testing.T, seed uint64, steps int) {
 	t.Helper()
 	t.Logf("seed %d", seed)
 	// All that is allocated for a look dies with it. Little is alive, so the collector may let more of it lie: on an emulated processor its work is a sixth of a step.
@@ -75,6 +75,9 @@ func fuzzFrom(t testing.TB, seed uint64, steps int) {
 		differences++
 		t.Logf("seed %d, %d steps: %v", seed, n, err)
 		message := fmt.Sprintf("Again: make fuzz SEED=%d STEPS=%d", seed, n)
+		if left := l.Reset(); left != nil {
+			t.Fatalf("%s\nNo other sequence can begin with an empty machine: %v", message, left)
+		}
 		if d, is := errors.AsType[*fuzz.Difference](err); is {
 			d = fuzz.Shrink(l, machine, d, 200)
 			message = fmt.Sprintf("the shortest that shows a difference: %s\n%v%s\nor: build/gpclab fuzz --sequence '%s'", fuzz.Format(d.Ops), d, message,

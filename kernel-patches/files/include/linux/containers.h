@@ -88,6 +88,7 @@ struct container {
 	bool release_pending;
 	bool release_queued;
 	bool agent_starting;
+	bool delete_due;
 	bool delete_queued;
 	bool delete_missed;
 	struct llist_node release_node;

@@ -194,6 +194,8 @@ static int write_auto_delete(struct container *cont, struct cftype *cft,
 		return -EINVAL;
 	spin_lock_irq(&cont->lock);
 	WRITE_ONCE(cont->auto_delete, val);
+	if (!val)
+		cont->delete_due = false;
 	spin_unlock_irq(&cont->lock);
 	return 0;
 }

@@ -20,7 +20,9 @@
  * release is pending, or its agent about to start, nothing is removed, and the
  * container is given to the other worker after that.  That one looks under
  * container_mutex whether the container is empty now and removes it as rmdir does.
- * Whether it has been filled and emptied in between makes no difference.
+ * Whether it has been filled and emptied in between makes no difference, but whether
+ * auto_delete was set when it fell empty does: who sets it while either worker is on
+ * its way, or turns it off and on again, finds the container where it was.
  *
  * kernel-patches/models/release.pml has a model of all this.
  */
@@ -82,9 +84,10 @@ void container_check_release(struct container *cont)
 	lockdep_assert_held(&cont->lock);
 	if (!is_empty(cont))
 		return;
+	cont->delete_due = cont->auto_delete;
 	if (cont->notify_on_release)
 		queue_release(cont, 0);
-	else if (cont->auto_delete)
+	else if (cont->delete_due)
 		queue_delete(cont);
 }
 
@@ -118,7 +121,7 @@ void container_unkeep(struct container *cont)
 	spin_lock_irq(&cont->lock);
 	if (!--cont->kept && cont->delete_missed) {
 		cont->delete_missed = false;
-		if (is_empty(cont) && cont->auto_delete)
+		if (is_empty(cont) && cont->delete_due)
 			queue_delete(cont);
 	}
 	spin_unlock_irq(&cont->lock);
@@ -266,7 +269,7 @@ static void settle_release(struct container *cont)
 		cont->notify_on_release;
 	if (is_empty(cont) && again)
 		queue_release(cont, HZ);
-	else if (is_empty(cont) && cont->auto_delete && !cont->release_pending)
+	else if (is_empty(cont) && cont->delete_due && !cont->release_pending)
 		queue_delete(cont);
 	spin_unlock_irq(&cont->lock);
 
@@ -299,7 +302,7 @@ static void settle_delete(struct container *cont)
 	mutex_lock(&container_mutex);
 	spin_lock_irq(&cont->lock);
 	cont->delete_queued = false;
-	due = cont->auto_delete && is_empty(cont) && !cont->release_pending &&
+	due = cont->delete_due && is_empty(cont) && !cont->release_pending &&
 	      !cont->agent_starting;
 	/* Whoever keeps it will look again. */
 	if (due && cont->kept) {
