@@ -53,6 +53,12 @@ test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of
 	@$(GPCLAB) build
 	@go test -timeout 80m ./...
 
+.PHONY: test-sanitizers
+test-sanitizers: $(GPCLAB) ## the regression on kernels that look for data races, and on ppc64 for wrong use of memory
+	@scripts/install-packages $(TEST_PACKAGES)
+	@$(GPCLAB) test --flavor kcsan --run 'Race|Held|Workers'
+	@$(GPCLAB) test --arch ppc64 --flavor kasan
+
 # SEED=, STEPS=, WORKERS=, ARCH= and FLAVOR= say what otherwise the clock and the command choose.
 .PHONY: fuzz
 fuzz: $(GPCLAB) ## random steps against a model of what the documents say

@@ -40,7 +40,12 @@ func (c Config) options() ([]qemu.Option, error) {
 		qemu.Port(wire.PortName),
 	}
 	if !c.exact() {
-		options = append(options, qemu.Accelerators(machine), qemu.Args(machine.RealTime...))
+		patches, err := c.Kernel.PatchesItself()
+		if err != nil {
+			root.Close()
+			return nil, err
+		}
+		options = append(options, qemu.Accelerators(machine, patches), qemu.Args(machine.RealTime...))
 	}
 	if c.NUMA > 1 {
 		// The kernel does not believe in a socket that reaches over two nodes.

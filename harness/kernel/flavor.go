@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gpc/harness/machine"
@@ -20,11 +21,13 @@ const (
 
 	// What Debug has for tests, and in place of its checks another watcher.
 	Coverage Flavor = "coverage" // gcov counts how often each line of containers runs
+	KCSAN    Flavor = "kcsan"    // looks for accesses of containers that race with others
+	KASAN    Flavor = "kasan"    // looks for use of memory that is not one's own; where Debug does not
 )
 
 // Flavors returns all flavors.
 func Flavors() []Flavor {
-	return []Flavor{Release, Debug, Vtime, Vanilla, Cgroup, Coverage}
+	return []Flavor{Release, Debug, Vtime, Vanilla, Cgroup, Coverage, KCSAN, KASAN}
 }
 
 // Patched returns the flavors of a machine that have the series and that every change is tested with.
@@ -34,6 +37,15 @@ func Patched(m *machine.Machine) []Flavor {
 		patched = append(patched, Vtime)
 	}
 	return patched
+}
+
+// Watching returns the flavors of a machine that watch what the tests do for more than tests can see.
+func Watching(m *machine.Machine) []Flavor {
+	watching := []Flavor{Coverage, KCSAN}
+	if KASAN.On(m) == nil {
+		watching = append(watching, KASAN)
+	}
+	return watching
 }
 
 // ParseFlavor returns the flavor called name, or an error that lists those there are.
@@ -53,13 +65,16 @@ func (f Flavor) Patched() bool { return f != Vanilla && f != Cgroup }
 
 // InjectsFailures reports whether the kernel has what tests of the debug flavor need: the debug pair of subsystems, and failing allocations.
 func (f Flavor) InjectsFailures() bool {
-	return f == Debug || f == Coverage
+	return slices.Contains([]Flavor{Debug, Coverage, KCSAN, KASAN}, f)
 }
 
 // On returns an error unless the machine has this flavor.
 func (f Flavor) On(m *machine.Machine) error {
 	if f == Vtime && !m.TickAccounting {
 		return fmt.Errorf("there is no flavor %s for %s, which always measures CPU time: use %s", f, m.Name, Release)
+	}
+	if f == KASAN && m.DebugKASAN {
+		return fmt.Errorf("there is no flavor %s for %s, whose flavor %s has KASAN", f, m.Name, Debug)
 	}
 	return nil
 }
@@ -77,7 +92,7 @@ func (f Flavor) fragments(arch string) []string {
 		names = append(names, "containers", "debug", "debug-"+arch, "debug-containers")
 	case Cgroup:
 		names = append(names, "cgroup")
-	case Coverage:
+	case Coverage, KCSAN, KASAN:
 		names = append(names, "containers", "debug", "debug-containers", "unchecked", "unchecked-"+arch, string(f), string(f)+"-"+arch)
 	}
 	return names
@@ -93,8 +108,11 @@ const gcovFlags = "-fprofile-arcs -ftest-coverage -fprofile-update=prefer-atomic
 // makeArgs returns arguments of make that say which files the flavor's compiler adds something to. They are evaluated where each is compiled,
 // and so the kernel's makefiles need not know.
 func (f Flavor) makeArgs() []string {
-	if f == Coverage {
+	switch f {
+	case Coverage:
 		return []string{"GCOV_PROFILE=" + ours, "CFLAGS_GCOV=" + gcovFlags}
+	case KCSAN:
+		return []string{"KCSAN_SANITIZE=$(if " + ours + ",y,n)"}
 	}
 	return nil
 }

@@ -261,10 +261,11 @@ func TestFlavors(t *testing.T) {
 
 // What flavors ask of make fits the files of containers, and no others: make says so itself.
 func TestFlavorsChooseFiles(t *testing.T) {
-	const makefile = "%.o:\n\t@echo '$@:$(GCOV_PROFILE)'\n"
+	const makefile = "%.o:\n\t@echo '$@:$(GCOV_PROFILE)$(KCSAN_SANITIZE)'\n"
 	for f, want := range map[Flavor]string{
 		Release:  "kernel/container/dir.o: kernel/fork.o: kernel/sched/container.o: drivers/acpi/container.o:",
 		Coverage: "kernel/container/dir.o:kernel/container/dir.o kernel/fork.o: kernel/sched/container.o:kernel/sched/container.o drivers/acpi/container.o:",
+		KCSAN:    "kernel/container/dir.o:y kernel/fork.o:n kernel/sched/container.o:y drivers/acpi/container.o:n",
 	} {
 		args := append(f.makeArgs(), "--no-print-directory", "-f", "-")
 		make := exec.Command("make", append(args, "kernel/container/dir.o", "kernel/fork.o", "kernel/sched/container.o", "drivers/acpi/container.o")...)

@@ -48,6 +48,16 @@ func (i *Image) HZ() (int, error) {
 	return hz, nil
 }
 
+// PatchesItself tells whether the kernel changes its own code while it runs, which it does where it has jump labels, and is taken to where its
+// configuration is not known.
+func (i *Image) PatchesItself() (bool, error) {
+	if i.Config == "" {
+		return true, nil
+	}
+	config, err := os.ReadFile(i.Config)
+	return kconfig.Value(config, "CONFIG_JUMP_LABEL") == "y", err
+}
+
 // Linked returns the path of the kernel as it was linked, which has its symbols. Where it is not there, the error says what to do.
 func (i *Image) Linked() (string, error) {
 	dir := i.Dir

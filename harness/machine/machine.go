@@ -30,6 +30,8 @@ type Machine struct {
 	Recognize func(file io.ReaderAt) (release string, err error)
 	// TickAccounting tells that the kernel counts ticks to learn whose CPU time it was, unless it is configured otherwise.
 	TickAccounting bool
+	// DebugKASAN tells that the debug flavor has KASAN; elsewhere that is a flavor of its own.
+	DebugKASAN bool
 	// Debian lists the Debian packages that this machine needs beyond the common ones: emulator and compiler.
 	Debian []string
 
@@ -46,8 +48,8 @@ type Machine struct {
 	Exact []string
 	// LineBits is the number of bits of an address within a line of memory that processors keep from each other: 6 for 64 bytes.
 	LineBits int
-	// ParallelSince is the first version of QEMU (major, minor) whose emulation may run each processor in a thread of
-	// its own; zero for any.
+	// ParallelSince is the first version of QEMU (major, minor) whose emulation may run each processor of a kernel that patches itself in a
+	// thread of its own; zero for any.
 	ParallelSince [2]int
 	// Dump are further arguments where the guest's memory may be dumped: a device that takes the kernel's word on how to read it.
 	Dump []string

@@ -15,6 +15,7 @@ var x86_64 = Machine{
 	Debian:     []string{"qemu-system-x86"},
 
 	Recognize:      recognizeBzImage,
+	DebugKASAN:     true,
 	TickAccounting: true,
 
 	QEMU: "qemu-system-x86_64",

@@ -10,11 +10,11 @@ import (
 )
 
 // Accelerators lets the machine run on the host's own processors where KVM works and fits, and else on an emulation
-// with a thread for each processor, or one for all where the emulator's version needs that.
-func Accelerators(m *machine.Machine) Option {
+// with a thread for each processor, or one for all where the kernel patches its own code while it runs and the emulator is too old for that.
+func Accelerators(m *machine.Machine, patchesItself bool) Option {
 	return func(s *spec) error {
 		thread := "multi"
-		if emulatorVersion(m.QEMU).before(m.ParallelSince) {
+		if patchesItself && emulatorVersion(m.QEMU).before(m.ParallelSince) {
 			thread = "single"
 		}
 		// Emulation still is the second choice: KVM can fail later than a probe can see.

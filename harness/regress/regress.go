@@ -45,7 +45,7 @@ func Targets() []Target { return targets(kernel.Patched) }
 
 // Special returns the kernels that the tests can be run on beside those: ones that watch what the tests do.
 func Special() []Target {
-	return targets(func(*machine.Machine) []kernel.Flavor { return []kernel.Flavor{kernel.Coverage} })
+	return targets(kernel.Watching)
 }
 
 func targets(flavors func(*machine.Machine) []kernel.Flavor) []Target {

@@ -45,7 +45,7 @@ that a test failed ('gpclab --help' has the numbers).`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runTests(cmd.Context(), cmd.OutOrStdout(), flags) },
 	}
 	cmd.Flags().StringVar(&flags.arch, "arch", "", "test only this architecture: "+strings.Join(machine.Names(), " or "))
-	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release, debug or vtime, or coverage")
+	cmd.Flags().StringVar(&flags.flavor, "flavor", "", "test only this flavor: release, debug or vtime, or coverage, kcsan or kasan")
 	flags.addGiven(cmd.Flags())
 	flags.kernelFlags.add(cmd.Flags())
 	cmd.Flags().StringVar(&flags.run, "run", "", "run only tests whose names match `REGEXP`, as go test -run does")

@@ -385,6 +385,18 @@ task_container(struct task_struct *task, const struct container_subsys *ss)
 }
 
 /**
+ * task_has_begun_to_exit - is there nothing more to do for a task?
+ * @task: any task
+ *
+ * A task changes its flags as it likes, so of another's the answer is of the moment.
+ * One that has begun to exit never turns back.  Any context, the task pinned.
+ */
+static inline bool task_has_begun_to_exit(struct task_struct *task)
+{
+	return READ_ONCE(task->flags) & PF_EXITING;
+}
+
+/**
  * container_subsys_state - a container's state of one subsystem
  * @cont: a container of the hierarchy that @ss is in, pinned by the caller
  * @ss: an active subsystem

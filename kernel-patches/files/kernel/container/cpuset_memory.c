@@ -293,7 +293,7 @@ static bool leads_mm(struct task_struct *task)
 	if (!pid_alive(task))
 		return false;
 	return thread_group_leader(task) ||
-	       READ_ONCE(task->group_leader->flags) & PF_EXITING;
+	       task_has_begun_to_exit(task->group_leader);
 }
 
 /**

@@ -112,7 +112,9 @@ int container_add_file(struct container *cont, struct container_subsys *ss,
 	if ((cft->flags & CFTYPE_NOT_ON_ROOT) && !cont->parent)
 		return 0;
 
-	cft->ss = ss;
+	/* The same for all containers, of which several may be made at once. */
+	if (READ_ONCE(cft->ss) != ss)
+		WRITE_ONCE(cft->ss, ss);
 	if (ss && !cont->root->noprefix)
 		snprintf(name, sizeof(name), "%s.%s", ss->name, cft->name);
 	else

@@ -81,7 +81,7 @@ static enum verdict judge(struct container_kill *k, struct task_struct *task)
 	rcu_read_lock();
 	/* Looked at once: a thread may end and reap itself meanwhile, and has none then. */
 	pid = READ_ONCE(task->thread_pid);
-	if (!pid || (task->flags & (PF_KTHREAD | PF_EXITING)))
+	if (!pid || (READ_ONCE(task->flags) & (PF_KTHREAD | PF_EXITING)))
 		goto out;
 	ns = ns_of_pid(pid);
 	/*
@@ -92,7 +92,7 @@ static enum verdict judge(struct container_kill *k, struct task_struct *task)
 		verdict = REFUSED;
 	else if (ns != k->ns)
 		verdict = KILL_INIT;
-	else if (!(task->signal->flags & SIGNAL_UNKILLABLE))
+	else if (!(READ_ONCE(task->signal->flags) & SIGNAL_UNKILLABLE))
 		verdict = KILL;
 out:
 	rcu_read_unlock();

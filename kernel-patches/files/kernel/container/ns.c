@@ -123,7 +123,7 @@ static struct task_struct *first_task(struct container *cont)
 	if (!task)
 		return NULL;
 	rcu_read_lock();
-	here = !(task->flags & PF_EXITING) &&
+	here = !task_has_begun_to_exit(task) &&
 	       task_container(task, &ns_subsys) == cont;
 	rcu_read_unlock();
 	if (here)

@@ -263,7 +263,7 @@ static int may_move_one(const struct cred *opener, struct task_struct *task)
 		return -EINVAL;
 	/* A thread is bound before it is ready: its creator wakes it in between. */
 	smp_rmb();
-	if (task->flags & PF_NO_SETAFFINITY)
+	if (READ_ONCE(task->flags) & PF_NO_SETAFFINITY)
 		return -EINVAL;
 	if (!uid_eq(opener->euid, GLOBAL_ROOT_UID) &&
 	    !uid_eq(opener->euid, cred->uid) &&
@@ -276,7 +276,7 @@ static int may_move_one(const struct cred *opener, struct task_struct *task)
 static int may_move(const struct cred *opener, struct task_struct *task,
 		    bool group)
 {
-	bool exiting = task->flags & PF_EXITING;
+	bool exiting = task_has_begun_to_exit(task);
 	struct task_struct *t;
 	int ret;
 
@@ -285,7 +285,7 @@ static int may_move(const struct cred *opener, struct task_struct *task,
 	ret = group ? 0 : may_move_one(opener, task);
 	if (group) {
 		for_each_thread(task, t) {
-			if (!(t->flags & PF_EXITING)) {
+			if (!task_has_begun_to_exit(t)) {
 				exiting = false;
 				ret = ret ?: may_move_one(opener, t);
 			}

@@ -144,7 +144,7 @@ static void track_task(struct task_struct *task, unsigned long mask)
 {
 	struct container_set *set = container_task_set_lock(task);
 
-	if (!(task->flags & PF_EXITING))
+	if (!task_has_begun_to_exit(task))
 		container_set_add_task(set, task);
 	spin_unlock_irq(&set->lock);
 }
