@@ -57,9 +57,12 @@ static void move_free_list(struct container_move *move)
 /* Make room for all tasks that are to be listed, as far as can be known. */
 static int move_make_room(struct container_move *move, struct task_struct *task)
 {
-	unsigned int room = move->whole_group ? get_nr_threads(task) : 1;
+	unsigned int room = 1;
 	struct moving_task *tasks;
 
+	/* A guess: threads come and go.  Those that were seen are more than that. */
+	if (move->whole_group)
+		room = data_race(get_nr_threads(task));
 	room = max(room, move->seen);
 	if (room <= move->room)
 		return 0;

@@ -257,9 +257,10 @@ static int may_move_one(const struct cred *opener, struct task_struct *task)
 	/*
 	 * The parent of all kernel threads must not make them in a container, and
 	 * those bound to a CPU have work to do that no container may delay.  One
-	 * that is being made may still be bound.
+	 * that is being made may still be bound.  The bits beside this one are the
+	 * task's own, which it changes meanwhile.
 	 */
-	if (task->container_unready)
+	if (data_race(task->container_unready))
 		return -EINVAL;
 	/* A thread is bound before it is ready: its creator wakes it in between. */
 	smp_rmb();
