@@ -202,7 +202,7 @@ static void apply(struct cpuset *cs, const struct cpuset_settings *set,
 	cpuset_domains_count(cs, -1);
 	count_exclusive(cs, -1);
 	WRITE_ONCE(cs->set.flags, set->flags);
-	cs->set.relax_domain_level = set->relax_domain_level;
+	WRITE_ONCE(cs->set.relax_domain_level, set->relax_domain_level);
 	cs->set.mems = set->mems;
 	cpumask_copy(&cs->set.cpus, &set->cpus);
 	count_exclusive(cs, 1);

@@ -80,7 +80,13 @@ int proc_container_show(struct seq_file *m, struct pid_namespace *ns,
 /* How often the tasks are counted again if some move meanwhile. */
 #define MAX_COUNTS	3
 
-/* Each task is in every hierarchy.  One that moves right now may count twice. */
+/*
+ * Each task is in every hierarchy.  One that moves right now may count twice.
+ *
+ * Fork, exit and moves count in and out of a set under its lock, by plain increments, as
+ * a store of its own would cost each of them instructions.  A word is read whole, and a
+ * number of the moment is all that is told: that race is meant.
+ */
 static unsigned int count_tasks(void)
 {
 	struct container_set *set;
@@ -91,7 +97,7 @@ static unsigned int count_tasks(void)
 		moves = READ_ONCE(container_moves);
 		count = 0;
 		list_for_each_entry_rcu(set, &container_sets, all)
-			count += READ_ONCE(set->nr_tasks);
+			count += data_race(READ_ONCE(set->nr_tasks));
 		if (moves == READ_ONCE(container_moves))
 			break;
 	}

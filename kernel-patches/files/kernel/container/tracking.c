@@ -215,7 +215,12 @@ static int count_task(struct container_subsys *ss, struct task_struct *task)
 	bool counted;
 	int ret;
 
-	if (READ_ONCE(task->container_counted) & BIT(ss->id))
+	/*
+	 * The bit of a task that has been there is ours to set.  What else fork and exit do
+	 * to the word meanwhile, by plain stores under the lock of the set, is none of it: a
+	 * task that exits is found off its list below.
+	 */
+	if (data_race(READ_ONCE(task->container_counted)) & BIT(ss->id))
 		return 0;	/* born since the mount began */
 	ret = ss->can_attach ? ss->can_attach(ss->root_css, task) : 0;
 	if (ret)
@@ -303,7 +308,8 @@ static void uncount_task(struct task_struct *task, unsigned long mask,
 
 static void uncount_dead(struct task_struct *task, unsigned long mask)
 {
-	if (READ_ONCE(task->container_counted) & mask)
+	/* Only whether to look: reaping may take the bits meanwhile, under the set's lock. */
+	if (data_race(READ_ONCE(task->container_counted)) & mask)
 		uncount_task(task, mask, true);
 }
 
