@@ -39,7 +39,7 @@ var beginnings = regexp.MustCompile(`^(?:` + strings.Join([]string{
 // with an empty NVRAM.
 var harmless = regexp.MustCompile(`^WARNING: nvram corruption detected: 0-length partition`)
 
-// The lines around a report. A bar opens and closes those of lockdep and KASAN.
+// The lines around a report. A bar opens and closes those of lockdep, KASAN and KCSAN.
 var (
 	opening = regexp.MustCompile(`^-{8,}\[ cut here \]-{8,}`)
 	bar     = regexp.MustCompile(`^={20,}$`)

@@ -29,6 +29,10 @@ func TestFindTitles(t *testing.T) {
 		"lockdep.log": {"WARNING: possible circular locking dependency detected"},
 		"rcu.log":     {"WARNING: suspicious RCU usage", "rcu: INFO: rcu_sched self-detected stall on CPU"},
 		"kasan.log":   {"BUG: KASAN: slab-use-after-free in container_path+0x8a/0x120", "refcount_t: underflow; use-after-free."},
+		"kcsan.log": {
+			"BUG: KCSAN: data-race in track_task+0x1e/0xe0",
+			"BUG: KCSAN: data-race in container_add_file / container_add_file",
+		},
 		"more.log": {
 			"BUG: sleeping function called from invalid context at kernel/locking/mutex.c:585",
 			"watchdog: BUG: soft lockup - CPU#2 stuck for 26s! [storm:91]",
@@ -63,6 +67,7 @@ func TestFindCutsWhole(t *testing.T) {
 		{"powerpc-oops.log", "BUG: Kernel NULL pointer", "[ end Kernel panic", "nothing"},
 		{"lockdep.log", "======", "</TASK>", "Switched to clocksource"},
 		{"kasan.log", "======", "[ end trace", "nothing"},
+		{"kcsan.log", "======", "======", "smpboot: "},
 	} {
 		found, _ := reports(t, tt.log)
 		lines := strings.Split(Join(found), "\n")

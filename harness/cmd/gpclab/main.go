@@ -52,6 +52,8 @@ The kernel is Linux 6.12 with the series in kernel-patches/, in several flavors:
   vanilla   the configuration of release, unpatched
   cgroup    vanilla with mainline's cgroup v1
   coverage  patched, with counts of how often each line of containers runs
+  kcsan     patched, with a watch on accesses of containers that race
+  kasan     ppc64 only: patched, with KASAN, which debug has on x86_64
 or another one: --kernel takes one that is there, --series another series, --config more options.
 
 Whatever a command needs is built first. V=1 in the environment shows the output of all steps; LINUX_SRC names
