@@ -260,7 +260,7 @@ static int may_move_one(const struct cred *opener, struct task_struct *task)
 	 * that is being made may still be bound.  The bits beside this one are the
 	 * task's own, which it changes meanwhile.
 	 */
-	if (data_race(task->container_unready))
+	if (data_race(task->container_unready != 0))
 		return -EINVAL;
 	/* A thread is bound before it is ready: its creator wakes it in between. */
 	smp_rmb();
