@@ -98,11 +98,23 @@ func unpack(objects string, counts io.Reader, dir string) error {
 // Pages is the first of the pages that Merge writes.
 func Pages(lab *kernel.Lab) string { return filepath.Join(Dir(lab), "index.html") }
 
+// MergedFile is the path of what Merge put together last.
+func MergedFile(lab *kernel.Lab) string { return filepath.Join(Dir(lab), "coverage.json") }
+
+// Last reads what Merge put together last. source has the files that were counted, as they are now: whether they were the same then is the caller's to know.
+func Last(lab *kernel.Lab, source string) (*Report, error) {
+	text, err := os.ReadFile(MergedFile(lab))
+	if err != nil {
+		return nil, err
+	}
+	return read(text, os.DirFS(source))
+}
+
 // Merge puts what Trace has made of guests together, all of kernels from the tree source. It writes Pages for people, and returns what there is
 // to say.
 func Merge(ctx context.Context, lab *kernel.Lab, source string, traces []string) (*Report, error) {
 	dir := Dir(lab)
-	merged := filepath.Join(dir, "coverage.json")
+	merged := MergedFile(lab)
 	args := []string{"--json", merged, "--html-details", Pages(lab), "--html-title", "Containers: what the in-guest tests run"}
 	for _, t := range traces {
 		args = append(args, "--add-tracefile", t)

@@ -65,9 +65,12 @@ func Run(ctx context.Context, lab *kernel.Lab, all []Mutant, done func(Result)) 
 		func(c candidate) Result { return c.test(ctx, lab) }, done)
 }
 
-// run is Run with so many tests beside each other and a build.
+// run is Run with so many tests beside each other and a build; with none, one thing is done at a time.
 func run(ctx context.Context, all []Mutant, guests int, build func(Mutant, string) candidate, test func(candidate) Result,
 	done func(Result)) error {
+	if guests == 0 {
+		return runInTurns(ctx, all, build, test, done)
+	}
 	free := make(chan string, guests+1)
 	for n := range guests + 1 {
 		free <- kernel.MutantTree(n)
@@ -100,6 +103,19 @@ func run(ctx context.Context, all []Mutant, guests int, build func(Mutant, strin
 	return ctx.Err()
 }
 
+// runInTurns is run for a host that has better things to do.
+func runInTurns(ctx context.Context, all []Mutant, build func(Mutant, string) candidate, test func(candidate) Result, done func(Result)) error {
+	for _, m := range all {
+		if r := test(build(m, kernel.MutantTree(0))); ctx.Err() == nil {
+			done(r)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return ctx.Err()
+}
+
 // candidate is a mutant's kernel, or why there is none.
 type candidate struct {
 	mutant Mutant
@@ -112,11 +128,17 @@ type candidate struct {
 // build makes, in tree, the kernel that is the series and the mutant after it.
 func build(ctx context.Context, lab *kernel.Lab, m Mutant, tree string) (c candidate) {
 	c = candidate{mutant: m, tree: tree}
-	begun := time.Now()
-	defer func() { c.took = time.Since(begun) }()
 	if c.err = Check(lab, m); c.err != nil {
 		return c
 	}
+	return compile(ctx, lab, m, tree)
+}
+
+// compile is build without a look at the tests.
+func compile(ctx context.Context, lab *kernel.Lab, m Mutant, tree string) (c candidate) {
+	c = candidate{mutant: m, tree: tree}
+	begun := time.Now()
+	defer func() { c.took = time.Since(begun) }()
 	s, err := series.Load(lab.SeriesDir())
 	if err != nil {
 		c.err = err

@@ -19,6 +19,8 @@ const (
 	Killed Verdict = "killed"
 	// Survived is a mutant that a test has passed with, though it should not have.
 	Survived Verdict = "survived"
+	// NotC is a generated mutant that the compiler refuses, so it is none.
+	NotC Verdict = "does not compile"
 	// Failed is a mutant that nothing is known about: it could not be built, or its tests were not run to their end.
 	Failed Verdict = "error"
 )

@@ -92,6 +92,8 @@ func Run(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern stri
 type Options struct {
 	// Env is added to the tests' environment, as NAME=VALUE.
 	Env []string
+	// Append is added to the kernel's command line.
+	Append string
 	// Limit is how long the guest may live.
 	Limit time.Duration
 	// Lines has the lines of source added to what the kernel says of its troubles.
@@ -113,7 +115,7 @@ func RunWith(ctx context.Context, lab *kernel.Lab, image *kernel.Image, pattern 
 	if err != nil {
 		return Ending{}, err
 	}
-	config.Timeout, config.Yielding = options.Limit, options.Yields
+	config.Timeout, config.Yielding, config.Append = options.Limit, options.Yields, options.Append
 	if options.Lines {
 		config.Explain = func(text string) string { return lines.Annotate(ctx, image, text) }
 	}

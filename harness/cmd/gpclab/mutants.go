@@ -36,6 +36,7 @@ Exit status 1 tells of a survivor or an error. V=1 in the environment shows what
 	}
 	cmd.Flags().StringVar(&pattern, "run", "", "only mutants whose names match `REGEXP`")
 	cmd.Flags().BoolVar(&list, "list", false, "only show the mutants and the tests that must kill them")
+	cmd.AddCommand(newMutantsGeneratedCommand())
 	return cmd
 }
 
