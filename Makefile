@@ -16,7 +16,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 .PHONY: help
 help: ## list the targets
 	@echo "Process containers on Linux 6.12: build, boot, test. Each target does all it needs, from nothing."
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 	@echo "V=1 shows the output of all steps. LINUX_SRC=PATH builds from another tarball or tree of Linux 6.12."
 	@echo "$(GPCLAB) --help tells of everything else."
 
@@ -72,6 +72,11 @@ coverage: $(GPCLAB) ## tell which lines of the kernel's code the regression runs
 .PHONY: mutants
 mutants: $(GPCLAB) ## prove that the regression can fail: break the kernel on purpose, a promise at a time
 	@$(GPCLAB) mutants
+
+# SEED= and COUNT= say which sample; what was found out is in build/mutants-generated, where who was interrupted goes on.
+.PHONY: mutants-generated
+mutants-generated: $(GPCLAB) ## the same with 200 slips of the hand that a generator has made
+	@$(GPCLAB) mutants generated $(foreach v,SEED COUNT,$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
 
 .PHONY: models
 models: $(GPCLAB) ## search the models of fork, move, exit, limits and release in all orders of steps
