@@ -15,6 +15,7 @@ import (
 	"gpc/harness/kernel"
 	"gpc/harness/machine"
 	"gpc/harness/mutants/generate"
+	"gpc/harness/progress"
 	"gpc/harness/regress"
 )
 
@@ -121,12 +122,19 @@ func (g Generated) control(ctx context.Context, lab *kernel.Lab, j *journal, tar
 	if err != nil {
 		return nil, err
 	}
+	names, err := regress.Tests(lab.Root(), target.Machine, target.Flavor, pattern)
+	if err != nil {
+		return nil, err
+	}
 	times := map[string]float64{}
+	step := progress.Start("run the tests without a mutant", len(names))
 	reason, err := stage(ctx, lab, image, pattern, regress.Limit, func(e regress.Event) {
 		if e.TopLevel() && e.Ends() {
 			times[e.Test] = e.Elapsed
+			step.Add(1)
 		}
 	})
+	step.Done(err)
 	if err != nil {
 		return nil, err
 	}

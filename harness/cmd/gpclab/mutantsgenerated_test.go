@@ -46,7 +46,7 @@ func TestSummarizeGenerated(t *testing.T) {
 		var results []mutants.GeneratedResult
 		survivors := 0
 		for _, v := range tt.verdicts {
-			results = append(results, mutants.GeneratedResult{Mutant: generate.Mutant{File: "a.c", Line: 7, Kind: generate.Bound, Old: "<", New: "<="}, Verdict: v, Patch: "the patch\n"})
+			results = append(results, mutants.GeneratedResult{Mutant: generate.Mutant{File: "a.c", Line: 7, Kind: generate.Bound, Old: "<", New: "<=", Text: "a < b"}, Verdict: v, Patch: "the patch\n"})
 			if v == mutants.Survived {
 				survivors++
 			}
@@ -63,7 +63,7 @@ func TestSummarizeGenerated(t *testing.T) {
 		if !strings.Contains(out.String(), tt.line) {
 			t.Errorf("%v: no line %q in\n%s", tt.verdicts, tt.line, out.String())
 		}
-		if n := strings.Count(out.String(), "survived: a.c:7: bound: < -> <=\nthe patch\n"); n != survivors {
+		if n := strings.Count(out.String(), "survived: a.c:7: bound: < -> <= in a < b\nthe patch\n"); n != survivors {
 			t.Errorf("%v: %d survivors are shown in\n%s", tt.verdicts, n, out.String())
 		}
 	}

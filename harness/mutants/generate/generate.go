@@ -53,7 +53,11 @@ func (m Mutant) Name() string {
 
 // String tells where and what the mutant is.
 func (m Mutant) String() string {
-	return fmt.Sprintf("%s:%d: %s: %s -> %s", m.File, m.Line, m.Kind, oneLine(m.Old), cmp.Or(oneLine(m.New), "nothing"))
+	s := fmt.Sprintf("%s:%d: %s: %s -> %s", m.File, m.Line, m.Kind, oneLine(m.Old), cmp.Or(oneLine(m.New), "nothing"))
+	if m.Kind == Logic || m.Kind == Bound {
+		s += " in " + m.Text // of several in a line, the first or not: the patch tells
+	}
+	return s
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
@@ -106,7 +110,7 @@ var (
 	jump       = regexp.MustCompile(`^(?:continue|break|goto\s+\w+)$`)
 	returns    = regexp.MustCompile(`(?s)^return\s+(.*)$`)
 	// paired are the names of what has a counterpart.
-	paired = regexp.MustCompile(`^(?:\w*lock(?:_\w+)?|\w+_(?:get|put)(?:_\w+)?|(?:get|put)_\w+|(?:up|down)_(?:read|write)\w*|` +
+	paired = regexp.MustCompile(`^(?:\w*lock(?:_\w+)?|\w+_(?:get|put)(?:_\w+)?|\w+_(?:begin|end)(?:_\w+)?|(?:get|put)_\w+|(?:up|down)_(?:read|write)\w*|` +
 		`(?:preempt|migrate)_(?:en|dis)able\w*|local_irq_\w+|complete(?:_all)?)\(`)
 	failure   = regexp.MustCompile(`^(?:-E[A-Z0-9]+|ret|err|error|PTR_ERR\(\w+\))$`)
 	less      = regexp.MustCompile(`(<=|>=|<|>)`)
