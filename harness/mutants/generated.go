@@ -160,8 +160,8 @@ func limit(times map[string]float64, pattern string) time.Duration {
 var notC = regexp.MustCompile(`(?m)^\S+\.[ch]:\d+(?::\d+)?: (?:fatal )?error: .*|^.*undefined reference to .*`)
 
 // test puts a mutant to the tests of its subject, and what survives them to all.
-func (g Generated) test(ctx context.Context, lab *kernel.Lab, c candidate, m generate.Mutant, times map[string]float64) Result {
-	r := Result{Mutant: c.mutant}
+func (g Generated) test(ctx context.Context, lab *kernel.Lab, c candidate, m generate.Mutant, times map[string]float64) (r Result) {
+	r.Mutant = c.mutant
 	begun := time.Now()
 	defer func() { r.Took = c.took + time.Since(begun) }()
 	if c.err != nil {

@@ -127,9 +127,9 @@ func TestGeneratedThatIsNotBuilt(t *testing.T) {
 		{"no space left on device", Failed},
 	}
 	for _, tt := range tests {
-		r := Generated{}.test(t.Context(), nil, candidate{err: errors.New(tt.err)}, generate.Mutant{}, nil)
-		if r.Verdict != tt.want {
-			t.Errorf("%s: got %s, %s", tt.err, r.Verdict, r.Reason)
+		r := Generated{}.test(t.Context(), nil, candidate{err: errors.New(tt.err), took: time.Minute}, generate.Mutant{}, nil)
+		if r.Verdict != tt.want || r.Took < time.Minute {
+			t.Errorf("%s: got %s, %s, in %v", tt.err, r.Verdict, r.Reason, r.Took)
 		}
 	}
 }
