@@ -102,6 +102,8 @@ var (
 	// untouched are assertions and messages: who leaves one out breaks no promise.
 	untouched = regexp.MustCompile(`\b(?:WARN\w*|BUG\w*|BUILD_BUG\w*|lockdep_\w+|might_\w+|assert_\w+|\w+_assert\w*|ASSERT_\w+|RCU_LOCKDEP_WARN|` +
 		`static_assert|pr_\w+|printk\w*|cond_resched\w*|cpu_relax|kunit_\w+|H?LIST_HEAD|DE(?:FINE|CLARE)_\w+)\s*\(`)
+	// idle are calls that do nothing on machines of 64 bits.
+	idle = regexp.MustCompile(`^u64_stats_update_\w+\(`)
 	// place is something that can be assigned to.
 	place      = `\*?\w+(?:(?:->|\.)\w+|\[[^\]=]*\])*`
 	assignment = regexp.MustCompile(`(?s)^` + place + `\s*(?:[-+|&^*/%]|<<|>>)?=[^=].*$`)
@@ -131,7 +133,7 @@ func (m *maker) condition(at span) {
 func (m *maker) statement(at span) {
 	code := strings.TrimRight(at.of(m.code), " \t\n")
 	at.end = at.begin + len(code)
-	if untouched.MatchString(code) {
+	if untouched.MatchString(code) || idle.MatchString(code) {
 		return
 	}
 	switch value := returns.FindStringSubmatch(code); {

@@ -1,9 +1,10 @@
 package generate
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,12 +64,24 @@ func Covered(all []Mutant, ran map[string]map[int]bool) []Mutant {
 	})
 }
 
-// Sample returns n of the mutants, or all where there are fewer. The seed chooses, and the smaller of two samples of the same seed is the
-// beginning of the larger one.
+// Sample returns n of the mutants, or all where there are fewer. The seed draws a lot for each, by what it is rather than by where: so the smaller of two
+// samples of the same seed is the beginning of the larger one, and where a mutant comes or goes, by an edit or the list of equivalents, the others stay.
 func Sample(all []Mutant, seed uint64, n int) []Mutant {
+	type drawn struct {
+		lot [sha256.Size]byte
+		m   Mutant
+	}
+	var lots []drawn
+	alike := map[string]int{} // how many there have been of those that nothing but their place distinguishes
+	for _, m := range all {
+		what := fmt.Sprintf("%s\x00%s\x00%s\x00%s\x00%s", m.File, m.Kind, m.Text, m.Old, m.New)
+		alike[what]++
+		lots = append(lots, drawn{sha256.Sum256(fmt.Appendf(nil, "%d\x00%s\x00%d", seed, what, alike[what])), m})
+	}
+	slices.SortFunc(lots, func(a, b drawn) int { return bytes.Compare(a.lot[:], b.lot[:]) })
 	var chosen []Mutant
-	for _, i := range rand.New(rand.NewPCG(seed, 0)).Perm(len(all))[:min(n, len(all))] {
-		chosen = append(chosen, all[i])
+	for _, l := range lots[:min(n, len(lots))] {
+		chosen = append(chosen, l.m)
 	}
 	return chosen
 }
