@@ -42,7 +42,7 @@ func Choose(lab *kernel.Lab, seed uint64, count int) (files map[string]string, s
 	}
 	covered := generate.Covered(left, ran)
 	sample = generate.Sample(covered, seed, count)
-	note = fmt.Sprintf("seed %d: %d of %d mutants, in %d files; %d equivalents are left out; %s", seed, len(sample), len(covered), len(files), len(all)-len(left), why)
+	note = fmt.Sprintf("seed %d: %d of %d mutants, in %d files; left out as equivalents: %d; %s", seed, len(sample), len(covered), len(files), len(all)-len(left), why)
 	return files, sample, note, nil
 }
 

@@ -109,26 +109,28 @@ func (g Generated) Run(ctx context.Context, lab *kernel.Lab, sample []generate.M
 	return err
 }
 
-// control runs the tests without a mutant, and returns how many seconds each takes. What fails then would say nothing of a mutant.
+// control runs the tests without a mutant, those that have not been run so before, and returns how many seconds each takes. What fails then would say
+// nothing of a mutant.
 func (g Generated) control(ctx context.Context, lab *kernel.Lab, j *journal, target regress.Target, sample []generate.Mutant) (map[string]float64, error) {
 	pattern := ""
 	if g.Fast {
 		pattern = allTests(sample)
 	}
-	if times, ok := j.times(pattern); ok {
-		return times, nil
+	names, err := regress.Tests(lab.Root(), target.Machine, target.Flavor, pattern)
+	if err != nil {
+		return nil, err
+	}
+	missing := j.missing(names)
+	if len(missing) == 0 {
+		return j.times(), nil
 	}
 	image, err := lab.Build(ctx, target.Machine, target.Flavor)
 	if err != nil {
 		return nil, err
 	}
-	names, err := regress.Tests(lab.Root(), target.Machine, target.Flavor, pattern)
-	if err != nil {
-		return nil, err
-	}
 	times := map[string]float64{}
-	step := progress.Start("run the tests without a mutant", len(names))
-	reason, err := stage(ctx, lab, image, pattern, regress.Limit, func(e regress.Event) {
+	step := progress.Start("run the tests without a mutant", len(missing))
+	reason, err := stage(ctx, lab, image, Mutant{Tests: missing}.Pattern(), regress.Limit, func(e regress.Event) {
 		if e.TopLevel() && e.Ends() {
 			times[e.Test] = e.Elapsed
 			step.Add(1)
@@ -141,7 +143,8 @@ func (g Generated) control(ctx context.Context, lab *kernel.Lab, j *journal, tar
 	if reason != "" {
 		return nil, fmt.Errorf("without a mutant, too, the tests fail, so they say nothing of one: %s", reason)
 	}
-	return times, j.add(entry{Pattern: pattern, Times: times})
+	err = j.add(entry{Times: times})
+	return j.times(), err
 }
 
 // limit is how long a guest may live for the tests that a pattern chooses: much longer than they take without a mutant.

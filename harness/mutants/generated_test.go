@@ -145,7 +145,7 @@ func TestJournal(t *testing.T) {
 	}
 	first := open("tree", "tests")
 	for _, e := range []entry{{Name: "dead", Verdict: Killed}, {Name: "fast", Verdict: Survived}, {Name: "alive", Verdict: Survived, All: true},
-		{Pattern: "One", Times: map[string]float64{"TestOne": 1}}} {
+		{Times: map[string]float64{"TestOne": 1}}, {Times: map[string]float64{"TestTwo": 2}}} {
 		if err := first.add(e); err != nil {
 			t.Fatal(err)
 		}
@@ -176,14 +176,15 @@ func TestJournal(t *testing.T) {
 			t.Errorf("%+v: got %+v, %v", tt, e, ok)
 		}
 	}
-	if times, ok := open("tree", "tests").times("One"); !ok || times["TestOne"] != 1 {
-		t.Errorf("got %v, %v", times, ok)
+	j := open("tree", "tests")
+	if got := j.times(); got["TestOne"] != 1 || got["TestTwo"] != 2 {
+		t.Errorf("got %v", got)
 	}
-	if _, ok := open("tree", "tests").times(""); ok {
-		t.Error("the times of some tests are taken for those of all")
+	if got := j.missing([]string{"TestOne", "TestNew", "TestTwo"}); !slices.Equal(got, []string{"TestNew"}) {
+		t.Errorf("%q have not been run", got)
 	}
-	if _, ok := open("tree", "other").times("One"); ok {
-		t.Error("the times of other tests are taken")
+	if got := open("tree", "other").times(); len(got) > 0 {
+		t.Errorf("the times of other tests are taken: %v", got)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gpc/harness/kernel"
@@ -25,9 +27,8 @@ type entry struct {
 	Seconds     float64 `json:",omitempty"`
 	// All tells that a survivor was put to all tests, not only to those of its subject.
 	All bool `json:",omitempty"`
-	// Pattern chose the tests that were run without a mutant, and Times are the seconds that each took.
-	Pattern string             `json:",omitempty"`
-	Times   map[string]float64 `json:",omitempty"`
+	// Times are the seconds that each test took that was run without a mutant.
+	Times map[string]float64 `json:",omitempty"`
 }
 
 // journal keeps what has become of generated mutants, so that who is interrupted goes on where that was.
@@ -91,15 +92,24 @@ func (j *journal) known(name string, all bool) (entry, bool) {
 	return entry{}, false
 }
 
-// times returns how long the tests take that a pattern chooses, if that is known.
-func (j *journal) times(pattern string) (map[string]float64, bool) {
-	for i := len(j.entries) - 1; i >= 0; i-- {
-		e := j.entries[i]
-		if e.Times != nil && e.Tests == j.tests && (e.Pattern == pattern || e.Pattern == "") {
-			return e.Times, true
+// times returns how many seconds each test takes that has passed without a mutant.
+func (j *journal) times() map[string]float64 {
+	all := map[string]float64{}
+	for _, e := range j.entries {
+		if e.Tests == j.tests {
+			maps.Copy(all, e.Times)
 		}
 	}
-	return nil, false
+	return all
+}
+
+// missing returns which of the tests have not passed without a mutant.
+func (j *journal) missing(names []string) []string {
+	have := j.times()
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, ok := have[name]
+		return ok
+	})
 }
 
 // journalOf opens the journal of the repository.
