@@ -432,10 +432,14 @@ void cpuset_attach(struct container_subsys_state *to,
 
 /* Forks */
 
+/*
+ * Either may change meanwhile, and the answer be of no moment at all: a change that
+ * begins after the child is visible reaches it as it does any other task.
+ */
 static bool same_placement(struct task_struct *a, struct task_struct *b)
 {
-	return cpumask_equal(&a->cpus_mask, &b->cpus_mask) &&
-	       nodes_equal(a->mems_allowed, b->mems_allowed) &&
+	return data_race(cpumask_equal(&a->cpus_mask, &b->cpus_mask)) &&
+	       data_race(nodes_equal(a->mems_allowed, b->mems_allowed)) &&
 	       !((READ_ONCE(a->atomic_flags) ^ READ_ONCE(b->atomic_flags)) &
 		 (BIT(PFA_SPREAD_PAGE) | BIT(PFA_SPREAD_SLAB)));
 }

@@ -86,7 +86,8 @@ static bool move_list_task(struct container_move *move,
 {
 	struct container_set *from;
 
-	if (hlist_unhashed_lockless(&task->container_node))
+	/* It may leave right now, or later, under its set's lock: that is looked at again. */
+	if (data_race(hlist_unhashed_lockless(&task->container_node)))
 		return false;
 	from = rcu_dereference_protected(task->containers,
 					 lockdep_is_held(&container_mutex));

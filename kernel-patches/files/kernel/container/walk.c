@@ -166,7 +166,7 @@ static bool task_is_in(struct task_struct *task, struct container *cont)
 
 	/* One that is not exiting is off its set's list only while it is moved. */
 	if (task_has_begun_to_exit(task) &&
-	    hlist_unhashed_lockless(&task->container_node))
+	    data_race(hlist_unhashed_lockless(&task->container_node)))
 		return false;
 	return READ_ONCE(set->at[cont->root->slot].container) == cont;
 }
