@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gpc/userspace/containerfs"
 )
@@ -97,6 +98,7 @@ func stateOf(h *containerfs.Hierarchy, pids ...int) (map[string]string, error) {
 			return err
 		}
 		s[path+" mode"] = fmt.Sprint(info.Mode())
+		s[path+" owner"] = fmt.Sprint(info.Sys().(*syscall.Stat_t).Uid)
 		if d.IsDir() || info.Mode()&0o400 == 0 || moving(d.Name(), filepath.Dir(path) == h.Dir) {
 			return nil
 		}

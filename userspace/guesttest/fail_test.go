@@ -46,42 +46,36 @@ func failEach(t *testing.T, wants []unix.Errno, operation, undo, check func() er
 			return
 		}
 		defer nth.Close()
-		failLoop(t, nth, wants, operation, undo, check)
-	})
-}
-
-// failLoop is what failEach does, for the task whose fail-nth it is given, once failslab has been called.
-func failLoop(t *testing.T, nth *os.File, wants []unix.Errno, operation, undo, check func() error) {
-	t.Helper()
-	failed := 0
-	for n := 1; ; n++ {
-		if n > maxAllocations {
-			t.Errorf("still not through at allocation %d", n)
-			return
-		}
-		injected, err := withFailure(nth, n, operation)
-		switch {
-		case err == nil:
-			err = undo()
-		case injected && isOneOf(err, wants):
-			failed++
-			err = nil
-		}
-		if err == nil {
-			err = check()
-		}
-		if err != nil {
-			t.Errorf("allocation %d failing (%v): %v", n, injected, err)
-			return
-		}
-		if !injected {
-			t.Logf("%d allocations, %d of them vital", n-1, failed)
-			if failed == 0 {
-				t.Error("no failure was injected")
+		failed := 0
+		for n := 1; ; n++ {
+			if n > maxAllocations {
+				t.Errorf("still not through at allocation %d", n)
+				return
 			}
-			return
+			injected, err := withFailure(nth, n, operation)
+			switch {
+			case err == nil:
+				err = undo()
+			case injected && isOneOf(err, wants):
+				failed++
+				err = nil
+			}
+			if err == nil {
+				err = check()
+			}
+			if err != nil {
+				t.Errorf("allocation %d failing (%v): %v", n, injected, err)
+				return
+			}
+			if !injected {
+				t.Logf("%d allocations, %d of them vital", n-1, failed)
+				if failed == 0 {
+					t.Error("no failure was injected")
+				}
+				return
+			}
 		}
-	}
+	})
 }
 
 // withFailure runs an operation with its n-th allocation failing. injected tells whether it had as many.
