@@ -23,11 +23,15 @@ var ppc64 = Machine{
 	Args: []string{"-M", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off",
 		"-cpu", "power9"},
 	// With a variable for the firmware to keep, the emulator formats the NVRAM, of which the kernel would complain else.
-	RealTime:  []string{"-prom-env", "auto-boot?=false"},
-	LineBits:  7,
-	LinearMap: 0xc000000000000000,
-	Console:   "hvc0",
-	Memory:    "1G",
+	RealTime: []string{"-prom-env", "auto-boot?=false"},
+	// Emulated processors may go on with a translation for a moment after another has invalidated it for all of them and waited, as the
+	// architecture has it (QEMU 7.2 flushes the others' when they come to it): writes went to the page that a fork had left to the child.
+	// So the kernel asks each processor to invalidate its own, which needs radix page tables. Those are the default of distributions, too.
+	CommandLine: []string{"disable_radix=no", "disable_tlbie"},
+	LineBits:    7,
+	LinearMap:   0xc000000000000000,
+	Console:     "hvc0",
+	Memory:      "1G",
 
 	ConsoleOption: "CONFIG_HVC_CONSOLE",
 	Recognize:     recognizePPC64,
