@@ -18,7 +18,7 @@ import (
 
 // These tests fork a process with many threads all the time, so all that they say rests on this: what a thread writes while another forks is
 // not written to a page that is the child's alone by then. An emulator that lets other processors use a translation after the invalidation
-// has returned loses such writes (machine/ppc64.go tells of it), seen as a Go runtime that counted its locks wrong.
+// has returned loses such writes (bare/fork.go tells of it), seen as a Go runtime that counted its locks wrong.
 func TestWritesBesideForksAreKept(t *testing.T) {
 	begin(t)
 	const writers, pages, long = 3, 64, 5 * time.Second

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gpc/userspace/containerfs"
+	"gpc/userspace/guesttest/bare"
 )
 
 func TestMain(m *testing.M) {
@@ -17,6 +18,10 @@ func TestMain(m *testing.M) {
 	}
 	if err := checkPlace(); err != nil {
 		fmt.Fprintln(os.Stderr, "guesttest:", err)
+		os.Exit(1)
+	}
+	if err := bare.GuardForks(); err != nil {
+		fmt.Fprintln(os.Stderr, "guesttest: guard forks:", err)
 		os.Exit(1)
 	}
 	status := m.Run()

@@ -33,11 +33,14 @@ const littleWork = 20_000
 // Fork makes a process with a copy of the caller's memory, and returns its id. It starts in the containers of the calling thread, as
 // that thread's user.
 func Fork(what What) (int, error) {
+	guardFork()
 	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 {
+		unguardFork()
 		return 0, os.NewSyscallError("clone", errno)
 	}
 	if pid != 0 {
+		unguardFork()
 		return int(pid), nil
 	}
 	// The Go runtime does not exist in the child, which may only make raw system calls.

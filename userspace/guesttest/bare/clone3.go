@@ -19,11 +19,14 @@ type cloneArgs struct {
 func ForkAs(pid int32, flags uint64) (int, error) {
 	ids := [1]int32{pid}
 	args := cloneArgs{flags: flags, exitSignal: uint64(syscall.SIGCHLD), setTID: uint64(uintptr(unsafe.Pointer(&ids))), setTIDSize: 1}
+	guardFork()
 	child, _, errno := syscall.RawSyscall(sysClone3, uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args), 0)
 	if errno != 0 {
+		unguardFork()
 		return 0, os.NewSyscallError("clone3", errno)
 	}
 	if child != 0 {
+		unguardFork()
 		return int(child), nil
 	}
 	for {

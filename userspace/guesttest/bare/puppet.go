@@ -46,10 +46,12 @@ func NewPuppet(enter func() error) (*Puppet, error) {
 	}
 	var cmd command
 	var ans answer
+	guardFork()
 	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno == 0 && pid == 0 {
 		obey(commands, answers, &cmd, &ans)
 	}
+	unguardFork()
 	syscall.Close(commands[0])
 	syscall.Close(answers[1])
 	p := &Puppet{PID: int(pid), commands: os.NewFile(uintptr(commands[1]), "commands"), answer: os.NewFile(uintptr(answers[0]), "answers")}

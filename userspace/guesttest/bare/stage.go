@@ -47,12 +47,14 @@ func NewStage() (*Stage, error) {
 func (s *Stage) Fork(n int) (int, error) {
 	s.parts[n] = part{}
 	parts := s.parts
+	guardFork()
 	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+	if errno == 0 && pid == 0 {
+		act(parts, uintptr(n))
+	}
+	unguardFork()
 	if errno != 0 {
 		return 0, errno
-	}
-	if pid == 0 {
-		act(parts, uintptr(n))
 	}
 	return int(pid), nil
 }
