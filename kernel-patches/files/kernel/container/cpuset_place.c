@@ -567,6 +567,7 @@ void cpuset_cpus_allowed(struct task_struct *task, struct cpumask *mask)
 	const struct cpumask *able = task_cpu_possible_mask(task);
 	struct cpuset *cs, *own;
 	unsigned int seq;
+	bool lent;
 
 	rcu_read_lock();
 	do {
@@ -577,9 +578,11 @@ void cpuset_cpus_allowed(struct task_struct *task, struct cpumask *mask)
 			cpumask_and(mask, &cs->cpus, able);
 		else
 			cpumask_copy(mask, able);
+		lent = cs != own &&
+		       !cpumask_intersects(&own->cpus, cpu_active_mask);
 	} while (read_seqcount_retry(&cpuset_effective_seq, seq));
 	/* The CPU that is about to go may stay after all. */
-	if (cs != own && !cpumask_intersects(&own->cpus, cpu_active_mask))
+	if (lent)
 		irq_work_queue(&loan_irq_work);
 	rcu_read_unlock();
 }

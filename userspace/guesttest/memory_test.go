@@ -1,0 +1,95 @@
+//go:build guest && !debug
+
+package guesttest
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gpc/userspace/containerfs"
+	"gpc/userspace/guesttest/bare"
+)
+
+// What is made and ends gives all of its memory back. Each operation is done so often that losing its smallest allocation would show beside what else comes and
+// goes in the machine. On debug kernels KASAN keeps for a while what has been freed.
+func TestMemoryIsGivenBack(t *testing.T) {
+	long := "/" + strings.Repeat("a", 3000)
+	for _, tt := range []struct {
+		name     string
+		times    int
+		smallest int // allocation that could be lost, in bytes
+		prepare  func(t *testing.T) (do func())
+	}{
+		{"hierarchies with an agent", 150, 4096, func(t *testing.T) func() {
+			dir, o := tempDir(t), named("agent")
+			o.ReleaseAgent = long
+			return func() {
+				h := got(containerfs.Mount("memory", dir, o))(t)
+				must(t, h.Unmount())
+			}
+		}},
+		{"agents", 200, 4096, func(t *testing.T) func() {
+			h := mount(t, named("agents"))
+			return func() {
+				must(t, h.SetReleaseAgent(long))
+				must(t, h.SetReleaseAgent(""))
+			}
+		}},
+		{"no agents", 50_000, 8, func(t *testing.T) func() {
+			h := mount(t, named("none"))
+			f := got(os.OpenFile(h.Root().File("release_agent"), os.O_WRONLY, 0))(t)
+			t.Cleanup(func() { f.Close() })
+			return func() { got(f.WriteAt([]byte("\n"), 0))(t) }
+		}},
+		{"containers with all subsystems", 1500, 256, func(t *testing.T) func() {
+			h := mount(t, containerfs.Options{})
+			c := h.Container("/c")
+			return func() {
+				must(t, c.Create())
+				must(t, c.Remove())
+			}
+		}},
+		{"tasks in new sets", 3000, 256, func(t *testing.T) func() {
+			h := mount(t, named("tasks"))
+			c := h.Container("/c")
+			return func() {
+				must(t, c.Create())
+				pid := got(bare.Spawn(bare.Sleeps))(t)
+				must(t, c.Attach(pid))
+				kill(pid)
+				must(t, c.Remove())
+			}
+		}},
+		{"listings", 3000, 64, func(t *testing.T) func() {
+			h := mount(t, named("listings"))
+			return func() { got(h.Root().Tasks())(t) }
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			begin(t)
+			do := tt.prepare(t)
+			for range tt.times / 4 {
+				do()
+			}
+			before := unreclaimable(t)
+			for range tt.times {
+				do()
+			}
+			limit := before + int64(tt.times*tt.smallest/2)
+			if !within(patience, func() bool { return unreclaimable(t) < limit }) {
+				t.Errorf("the kernel's memory has grown from %d to %d bytes in %d turns", before, unreclaimable(t), tt.times)
+			}
+			t.Logf("grown by %d of %d bytes", unreclaimable(t)-before, tt.times*tt.smallest)
+		})
+	}
+}
+
+// unreclaimable returns how many bytes the kernel's slabs have that nothing but their owners can free.
+func unreclaimable(t testing.TB) int64 {
+	t.Helper()
+	_, after, _ := strings.Cut(string(got(os.ReadFile("/proc/meminfo"))(t)), "SUnreclaim:")
+	text, _, _ := strings.Cut(strings.TrimSpace(after), " ")
+	return got(strconv.ParseInt(text, 10, 64))(t) << 10
+}
