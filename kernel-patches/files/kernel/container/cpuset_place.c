@@ -170,13 +170,22 @@ void cpuset_update_cpus(struct cpuset *top)
 }
 
 /*
+ * Whether a task of @cs that can run on @able has a CPU there.  One may become active or
+ * stop being so at any time, of which cpusets hear later, and place those tasks anew.
+ */
+static bool has_active(const struct cpuset *cs, const struct cpumask *able)
+{
+	return data_race(cpumask_first_and_and(&cs->cpus, cpu_active_mask,
+					       able)) < nr_cpu_ids;
+}
+
+/*
  * The cpuset whose CPUs a task of @cs is to have: @cs itself, or the nearest ancestor
  * with one that is active and can run it.  In the root it is any that can.
  */
 static struct cpuset *lender(struct cpuset *cs, const struct cpumask *able)
 {
-	while (cs->parent && cpumask_first_and_and(&cs->cpus, cpu_active_mask,
-						   able) >= nr_cpu_ids)
+	while (cs->parent && !has_active(cs, able))
 		cs = cs->parent;
 	return cs;
 }
@@ -219,7 +228,7 @@ static void place_task(struct cpuset *cs, struct task_struct *task)
 		forget_wish(task);
 		set_cpus_allowed_ptr(task, able);
 	}
-	if (from != cs && !cpumask_intersects(&cs->cpus, cpu_active_mask))
+	if (from != cs && !has_active(cs, cpu_possible_mask))
 		irq_work_queue(&loan_irq_work);
 }
 
@@ -578,8 +587,7 @@ void cpuset_cpus_allowed(struct task_struct *task, struct cpumask *mask)
 			cpumask_and(mask, &cs->cpus, able);
 		else
 			cpumask_copy(mask, able);
-		lent = cs != own &&
-		       !cpumask_intersects(&own->cpus, cpu_active_mask);
+		lent = cs != own && !has_active(own, cpu_possible_mask);
 	} while (read_seqcount_retry(&cpuset_effective_seq, seq));
 	/* The CPU that is about to go may stay after all. */
 	if (lent)
