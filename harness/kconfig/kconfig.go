@@ -11,6 +11,8 @@ import (
 var (
 	set   = regexp.MustCompile(`^(CONFIG_\w+)=(.*)$`)
 	unset = regexp.MustCompile(`^# (CONFIG_\w+) is not set$`)
+	// value is one that Kconfig writes itself: y, m or n, a number, or a text in quotes.
+	value = regexp.MustCompile(`^([ymn]|-?[0-9]+|0[xX][0-9a-fA-F]+|".*")?$`)
 )
 
 // Value returns the value of a symbol in a configuration, n where it is not set.
@@ -25,6 +27,7 @@ func Value(config []byte, name string) string {
 func symbols(config []byte) map[string]string {
 	values := map[string]string{}
 	for _, line := range strings.Split(string(config), "\n") {
+		line = strings.TrimSpace(line)
 		if m := set.FindStringSubmatch(line); m != nil {
 			values[m[1]] = m[2]
 		} else if m := unset.FindStringSubmatch(line); m != nil {
@@ -49,15 +52,28 @@ func Has(config []byte, name string) bool {
 	return ok
 }
 
-// Nonsense returns the number of the first line that is neither empty, nor a comment, nor gives a symbol a value; 0 if there is none.
+// Nonsense returns the number of the first line that is neither empty, nor a comment, nor gives a symbol a value and nothing else, as a
+// comment behind it; 0 if there is none.
 func Nonsense(config []byte) int {
 	for n, line := range strings.Split(string(config), "\n") {
 		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasPrefix(line, "#") && !set.MatchString(line) {
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if m := set.FindStringSubmatch(line); m == nil || !value.MatchString(m[2]) {
 			return n + 1
 		}
 	}
 	return 0
+}
+
+// Trim returns a configuration whose lines have nothing around them: Kconfig passes over those that begin with a blank.
+func Trim(config []byte) []byte {
+	var lines []string
+	for _, line := range strings.Split(string(config), "\n") {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return []byte(strings.Join(lines, "\n"))
 }
 
 // Option is a symbol that has not the value that was asked for.

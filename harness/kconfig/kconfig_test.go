@@ -34,3 +34,28 @@ func TestValue(t *testing.T) {
 		}
 	}
 }
+
+// TestTrim reads what an editor of another system, or one that indents, has left.
+func TestTrim(t *testing.T) {
+	config := []byte("  CONFIG_A=y\r\n\t# CONFIG_B is not set \r\n\r\nCONFIG_TEXT=\"two words \"\r\n")
+	const want = "CONFIG_A=y\n# CONFIG_B is not set\n\nCONFIG_TEXT=\"two words \"\n"
+	if got := string(Trim(config)); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if err := Verify(config, []byte(want)); err != nil {
+		t.Errorf("the same but for what is around the lines: %v", err)
+	}
+}
+
+func TestNonsense(t *testing.T) {
+	for _, line := range []string{"", "  ", "# a remark", "CONFIG_A=y", " CONFIG_A=n\r", "CONFIG_A=m", "CONFIG_A=-1", "CONFIG_A=0x1F", `CONFIG_A="a # b"`, "CONFIG_A="} {
+		if n := Nonsense([]byte("CONFIG_B=y\n" + line + "\n")); n != 0 {
+			t.Errorf("%q: line %d is nonsense", line, n)
+		}
+	}
+	for _, line := range []string{"A=y", "CONFIG_A", "CONFIG_A=yes", "CONFIG_A=Y", "CONFIG_A = y", "CONFIG_A=y # why", "CONFIG_A=1 2", "CONFIG_A=text", "// no"} {
+		if n := Nonsense([]byte("CONFIG_B=y\n" + line + "\n")); n != 2 {
+			t.Errorf("%q: line %d is nonsense", line, n)
+		}
+	}
+}

@@ -80,10 +80,12 @@ type build struct {
 	machine  *machine.Machine
 	spec     Spec
 	source   source
-	fragment []byte
 	compiler string
 	key      string // identifies the inputs of the image
 	dir      string
+
+	fragments []string // the names of those that are merged
+	fragment  []byte   // all that is merged
 }
 
 // plan says what is to be built: a tree on a machine, configured by the named fragments and the options of s.
@@ -91,7 +93,7 @@ func (l *Lab) plan(ctx context.Context, t Tree, m *machine.Machine, s Spec, frag
 	if err := s.Flavor.On(m); err != nil {
 		return nil, err
 	}
-	b := &build{lab: l, tree: t, machine: m, spec: s}
+	b := &build{lab: l, tree: t, machine: m, spec: s, fragments: fragments}
 	name := m.Name + "-" + string(s.Flavor)
 	if t.Name != "pristine" && t.Name != "patched" {
 		name += "-" + t.Name

@@ -19,10 +19,11 @@ func (l *Lab) Fragment(name string) string {
 	return filepath.Join(l.root, "images", "config", name+".config")
 }
 
-// SplitConfig splits what a user has named as options to be merged: names of fragments of the laboratory's, and files.
+// SplitConfig splits what a user has named as options to be merged: names of fragments of the laboratory's, and files. A directory of the
+// name is neither.
 func (l *Lab) SplitConfig(named []string) (fragments, files []string) {
 	for _, name := range named {
-		if _, err := os.Stat(name); err != nil && filepath.Base(name) == name {
+		if info, err := os.Stat(name); (err != nil || info.IsDir()) && filepath.Base(name) == name {
 			if _, err := os.Stat(l.Fragment(name)); err == nil {
 				fragments = append(fragments, name)
 				continue
@@ -58,10 +59,7 @@ func (l *Lab) fragment(names []string, arch string, files []string) ([]byte, err
 		merged.Write(text)
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) && filepath.Base(file) == file {
-			return nil, fmt.Errorf("%w, nor has images/config options of that name", err)
-		}
+		text, err := readOptions(file)
 		if err != nil {
 			return nil, err
 		}
@@ -69,9 +67,24 @@ func (l *Lab) fragment(names []string, arch string, files []string) ([]byte, err
 			return nil, fmt.Errorf("%s:%d: this gives no option a value: write CONFIG_NAME=y, or # CONFIG_NAME is not set", file, line)
 		}
 		merged.WriteByte('\n') // the file before may lack its last one
-		merged.Write(text)
+		merged.Write(kconfig.Trim(text))
 	}
 	return merged.Bytes(), nil
+}
+
+// readOptions reads what a user has named as a file with options. The error tells what may have been meant.
+func readOptions(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory, and not a file with options", file)
+	}
+	if errors.Is(err, fs.ErrNotExist) && filepath.Base(file) == file {
+		return nil, fmt.Errorf("there is no file %s with options, nor has images/config any of that name", file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("a file with options: %w", err)
+	}
+	return os.ReadFile(file)
 }
 
 // absolute returns the paths of files as seen from the root.
@@ -87,54 +100,81 @@ func absolute(files []string) ([]string, error) {
 	return all, nil
 }
 
-// verify returns an error that names the options which the configuration does not have as they were asked for, and says by whom and, as far
-// as that is known, why.
+// verify returns an error that names the options which the configuration does not have as they were asked for, and says by whom and where
+// to look for the reason; or those that every guest needs.
 func (b *build) verify(config []byte) error {
 	err := kconfig.Verify(b.fragment, config)
 	var dropped *kconfig.DroppedError
+	if missing := lacks(config, neededBy(b.machine)); err == nil && len(missing) > 0 {
+		return fmt.Errorf("no guest comes up without %s=y, and the options that were asked for leave that out", strings.Join(missing, "=y, "))
+	}
 	if !errors.As(err, &dropped) {
 		return err
 	}
-	known, err := b.lab.options(b.tree.Name)
+	known, err := b.lab.options(b.tree.Name, b.machine.KernelArch)
 	if err != nil {
 		return err
 	}
 	var lines []string
 	for _, o := range dropped.Options {
-		line := fmt.Sprintf("%v, as %s asks", o, b.asker(o.Name))
-		if !known[strings.TrimPrefix(o.Name, "CONFIG_")] {
-			line = fmt.Sprintf("%s, of which %s speaks, is no option of this kernel source", o.Name, b.asker(o.Name))
+		asker := b.asker(o.Name)
+		if place, ok := known[strings.TrimPrefix(o.Name, "CONFIG_")]; ok {
+			lines = append(lines, fmt.Sprintf("%v, as %s asks: see %s", o, asker, place))
+		} else {
+			lines = append(lines, fmt.Sprintf("%s, of which %s speaks, is no option of this kernel source on %s", o.Name, asker, b.machine.Name))
 		}
-		lines = append(lines, line)
 	}
-	return fmt.Errorf("the configuration is not as it was asked for (does an option lack what it depends on?):\n%s", strings.Join(lines, "\n"))
+	return fmt.Errorf("the configuration is not as it was asked for; ask for what these options depend on, too, or do without them:\n%s", strings.Join(lines, "\n"))
 }
 
-// asker returns which file has given an option its value.
+// asker returns which file has given an option its value: the last of those that a user has named, or else of the laboratory's.
 func (b *build) asker(option string) string {
-	for i := len(b.spec.Config) - 1; i >= 0; i-- {
-		text, err := os.ReadFile(b.spec.Config[i])
-		if err == nil && kconfig.Has(text, option) {
-			return b.spec.Config[i]
+	asks := func(file string) bool {
+		text, err := os.ReadFile(file)
+		return err == nil && kconfig.Has(text, option)
+	}
+	for _, file := range slices.Backward(b.spec.Config) {
+		if asks(file) {
+			return file
+		}
+	}
+	for _, name := range slices.Backward(b.fragments) {
+		if file := b.lab.Fragment(name); asks(file) {
+			return strings.TrimPrefix(file, b.lab.root+"/")
 		}
 	}
 	return "images/config"
 }
 
-var configLine = regexp.MustCompile(`(?m)^\s*(?:menu)?config (\w+)`)
+var configLine = regexp.MustCompile(`^\s*(?:menu)?config (\w+)`)
 
-// options returns the names of all options that there are in a tree.
-func (l *Lab) options(tree string) (map[string]bool, error) {
-	known := map[string]bool{}
-	err := filepath.WalkDir(l.tree(tree), func(path string, d fs.DirEntry, err error) error {
+// options returns all options that there are in a tree, with the place where the first of its name is described. Those of other architectures
+// than that of the directory arch are no options.
+func (l *Lab) options(tree, arch string) (map[string]string, error) {
+	known := map[string]string{}
+	top := l.tree(tree)
+	others := filepath.Join(top, "arch")
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && filepath.Dir(path) == others && d.Name() != arch {
+			return fs.SkipDir
+		}
 		if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), "Kconfig") {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		for _, match := range configLine.FindAllSubmatch(text, -1) {
-			known[string(match[1])] = true
+		if err != nil {
+			return err
 		}
-		return err
+		for n, line := range strings.Split(string(text), "\n") {
+			match := configLine.FindStringSubmatch(line)
+			if match == nil {
+				continue
+			}
+			if _, ok := known[match[1]]; !ok {
+				known[match[1]] = fmt.Sprintf("%s:%d", strings.TrimPrefix(path, top+"/"), n+1)
+			}
+		}
+		return nil
 	})
 	return known, err
 }

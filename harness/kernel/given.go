@@ -38,7 +38,7 @@ func given(m *machine.Machine, s Spec) (*Image, error) {
 	}
 	image := &Image{Machine: m, Flavor: s.Flavor, Name: release, Path: path, Release: release}
 	image.findCompanions()
-	return image, image.Needs("a guest", append([]string{m.ConsoleOption}, needed...)...)
+	return image, image.Needs("a guest", neededBy(m)...)
 }
 
 // imageIn returns the image in a build directory.
@@ -92,14 +92,22 @@ func (i *Image) Needs(what string, options ...string) error {
 	if err != nil {
 		return err
 	}
+	if missing := lacks(config, options); len(missing) > 0 {
+		return fmt.Errorf("%s needs a kernel with %s=y, which %s was built without", what, strings.Join(missing, "=y, "), i.Path)
+	}
+	return nil
+}
+
+// neededBy returns the options without which no guest comes up on a machine.
+func neededBy(m *machine.Machine) []string { return append([]string{m.ConsoleOption}, needed...) }
+
+// lacks returns those of the options that a configuration does not have built in.
+func lacks(config []byte, options []string) []string {
 	var missing []string
 	for _, name := range options {
 		if kconfig.Value(config, name) != "y" {
 			missing = append(missing, name)
 		}
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("%s needs a kernel with %s=y, which %s was built without", what, strings.Join(missing, "=y, "), i.Path)
-	}
-	return nil
+	return missing
 }

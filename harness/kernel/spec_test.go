@@ -31,7 +31,7 @@ var bzImage = strings.Repeat("\x00", 0x202) + "HdrS" + strings.Repeat("\x00", 8)
 
 // enough is a configuration with all that a guest needs.
 func enough(m *machine.Machine) string {
-	return strings.Join(append([]string{m.ConsoleOption}, needed...), "=y\n") + "=y\n"
+	return strings.Join(neededBy(m), "=y\n") + "=y\n"
 }
 
 func TestGiven(t *testing.T) {
@@ -114,38 +114,69 @@ func TestTreeOf(t *testing.T) {
 func TestVerify(t *testing.T) {
 	l := lab(t)
 	write(t, l.root, map[string]string{
-		"build/src/pristine/Kconfig":          "config A\nmenuconfig B\n",
-		"build/src/pristine/fs/Kconfig.debug": "\tconfig C\n",
-		"images/config/common.config":         "CONFIG_A=y\nCONFIG_B=y\n",
-		"one.config":                          "CONFIG_C=y\nCONFIG_D=y",
-		"two.config":                          "# CONFIG_A is not set\n",
-		"bad.config":                          "CONFIG_A=y\nA please\n",
+		"build/src/pristine/Kconfig":              "config A\nmenuconfig B\n",
+		"build/src/pristine/arch/x86/Kconfig":     "config E\n",
+		"build/src/pristine/arch/powerpc/Kconfig": "config F\n",
+		"build/src/pristine/fs/Kconfig.debug":     "\n\tconfig C\n",
+		"images/config/common.config":             "CONFIG_A=y\nCONFIG_B=y\n",
+		"one.config":                              "CONFIG_C=y\r\nCONFIG_D=y",
+		"two.config":                              "# CONFIG_A is not set\n  CONFIG_E=y\nCONFIG_F=y\n",
 	})
 	files := []string{filepath.Join(l.root, "one.config"), filepath.Join(l.root, "two.config")}
 	fragment, err := l.fragment([]string{"common", "debug-x86_64"}, "x86_64", files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &build{lab: l, tree: Tree{Name: "pristine", Series: &series.Series{}}, spec: Spec{Config: files}, fragment: fragment}
-	if err := b.verify([]byte("CONFIG_B=y\nCONFIG_C=y\nCONFIG_D=y\n")); err != nil {
+	m, err := machine.ByName("x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &build{lab: l, tree: Tree{Name: "pristine", Series: &series.Series{}}, machine: m, spec: Spec{Config: files},
+		fragments: []string{"common", "debug-x86_64"}, fragment: fragment}
+	asked := "CONFIG_B=y\nCONFIG_C=y\nCONFIG_D=y\nCONFIG_E=y\nCONFIG_F=y\n" + enough(m)
+	if err := b.verify([]byte(asked)); err != nil {
 		t.Errorf("a configuration as it was asked for: %v", err)
+	}
+	const lost = "CONFIG_TMPFS"
+	if err := b.verify([]byte(strings.Replace(asked, lost+"=y", "# "+lost+" is not set", 1))); err == nil || !strings.Contains(err.Error(), "without "+lost+"=y, and") {
+		t.Errorf("a configuration without what guests need: %v", err)
 	}
 	err = b.verify([]byte("CONFIG_A=y\n"))
 	if err == nil {
 		t.Fatal("no option was missed")
 	}
 	for _, want := range []string{
-		"CONFIG_A is y, not n, as " + files[1] + " asks",
-		"CONFIG_B is n, not y, as images/config asks",
-		"CONFIG_C is n, not y, as " + files[0] + " asks",
-		"CONFIG_D, of which " + files[0] + " speaks, is no option of this kernel source",
+		"CONFIG_A is y, not n, as " + files[1] + " asks: see Kconfig:1\n",
+		"CONFIG_B is n, not y, as images/config/common.config asks: see Kconfig:2\n",
+		"CONFIG_C is n, not y, as " + files[0] + " asks: see fs/Kconfig.debug:2\n",
+		"CONFIG_D, of which " + files[0] + " speaks, is no option of this kernel source on x86_64\n",
+		"CONFIG_E is n, not y, as " + files[1] + " asks: see arch/x86/Kconfig:1\n",
+		"CONFIG_F, of which " + files[1] + " speaks, is no option of this kernel source on x86_64\n",
 	} {
-		if !strings.Contains(err.Error(), want) {
+		if !strings.Contains(err.Error()+"\n", want) {
 			t.Errorf("no %q in\n%v", want, err)
 		}
 	}
-	if _, err := l.fragment(nil, "x86_64", []string{filepath.Join(l.root, "bad.config")}); err == nil || !strings.Contains(err.Error(), "bad.config:2:") {
-		t.Errorf("nonsense in a file: %v", err)
+}
+
+// TestWhatIsNoOptions names files that cannot be merged.
+func TestWhatIsNoOptions(t *testing.T) {
+	l := lab(t)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"words": "CONFIG_A=y\nA please\n", "value": "CONFIG_A=yes\n", "remark": "\n\nCONFIG_A=y # please\n"})
+	t.Chdir(dir)
+	for file, want := range map[string]string{
+		"words":         "words:2: this gives no option a value",
+		"value":         "value:1: this gives no option a value",
+		"remark":        "remark:3: this gives no option a value",
+		"none":          "there is no file none with options, nor has images/config any of that name",
+		"./none":        "./none: no such file or directory",
+		dir:             "is a directory, and not a file with options",
+		"words/nothing": "words/nothing: not a directory",
+	} {
+		if text, err := l.fragment(nil, "x86_64", []string{file}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %q, %v, want an error with %q", file, text, err, want)
+		}
 	}
 }
 
@@ -153,7 +184,7 @@ func TestSplitConfig(t *testing.T) {
 	l := lab(t)
 	write(t, l.root, map[string]string{"images/config/suite.config": "", "images/config/mine.config": ""})
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"mine": ""})
+	write(t, dir, map[string]string{"mine": "", "suite/run": ""})
 	t.Chdir(dir)
 	fragments, files := l.SplitConfig([]string{"suite", "mine", "./suite", "other"})
 	if !slices.Equal(fragments, []string{"suite"}) || !slices.Equal(files, []string{"mine", "./suite", "other"}) {
@@ -161,9 +192,6 @@ func TestSplitConfig(t *testing.T) {
 	}
 	if got := distinct([]string{"suite", "share", "suite"}); !slices.Equal(got, []string{"suite", "share"}) {
 		t.Errorf("got %q", got)
-	}
-	if _, err := l.fragment(nil, "x86_64", files[2:]); err == nil || !strings.Contains(err.Error(), "nor has images/config") {
-		t.Errorf("what is neither a file nor a name: %v", err)
 	}
 }
 
