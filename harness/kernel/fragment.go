@@ -81,8 +81,11 @@ func readOptions(file string) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) && filepath.Base(file) == file {
 		return nil, fmt.Errorf("there is no file %s with options, nor has images/config any of that name", file)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s with options", file)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("a file with options: %w", err)
+		return nil, fmt.Errorf("options cannot be read: %w", err)
 	}
 	return os.ReadFile(file)
 }

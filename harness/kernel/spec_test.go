@@ -170,7 +170,7 @@ func TestWhatIsNoOptions(t *testing.T) {
 		"value":         "value:1: this gives no option a value",
 		"remark":        "remark:3: this gives no option a value",
 		"none":          "there is no file none with options, nor has images/config any of that name",
-		"./none":        "./none: no such file or directory",
+		"./none":        "there is no file ./none with options",
 		dir:             "is a directory, and not a file with options",
 		"words/nothing": "words/nothing: not a directory",
 	} {

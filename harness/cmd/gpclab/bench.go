@@ -143,6 +143,9 @@ func (f benchFlags) check() (*regexp.Regexp, []*machine.Machine, error) {
 	if f.kernel != "" && f.kernel == f.against {
 		return nil, nil, fmt.Errorf("%s cannot be measured against itself", f.kernel)
 	}
+	if slices.Contains(f.config, "") {
+		return nil, nil, errEmptyConfig
+	}
 	for _, c := range f.contest() {
 		if c.Spec.Given != "" && (f.series != "" || len(f.config) > 0) {
 			return nil, nil, fmt.Errorf("%s is taken as it is: --series and --config are for kernels that are built", c.Spec.Given)

@@ -31,6 +31,9 @@ Nothing is done for what is up to date.`,
 }
 
 func buildAll(ctx context.Context, archs, flavors []string, kernels kernelFlags) error {
+	if err := kernels.check(); err != nil {
+		return exitError{status: statusUsage, err: err}
+	}
 	lab, err := kernel.OpenLab()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -13,6 +14,9 @@ type kernelFlags struct {
 	kernel, series string
 	config         []string
 }
+
+// errEmptyConfig is for a name that a script has left empty.
+var errEmptyConfig = errors.New("--config needs the name of a file with options, or of some in images/config")
 
 // add adds the flags that tell how a kernel is built.
 func (f *kernelFlags) add(flags *pflag.FlagSet) {
@@ -34,6 +38,9 @@ func (f kernelFlags) spec(flavor kernel.Flavor) kernel.Spec {
 func (f kernelFlags) check() error {
 	if f.kernel != "" && (f.series != "" || len(f.config) > 0) {
 		return errors.New("--kernel takes a kernel as it is: --series and --config are for one that is built")
+	}
+	if slices.Contains(f.config, "") {
+		return errEmptyConfig
 	}
 	return nil
 }
