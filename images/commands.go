@@ -4,8 +4,9 @@
 // in /bin. It is never compiled; package initramfs reads it, and the import keeps each command's module in go.mod.
 //
 // The shell and what is not here come from busybox, as busybox.config says, in /usr/bin and so behind these. Where u-root's command does
-// less (mount -o remount, ps, stty size, unshare) it is not here, and busybox's takes its place. So it is with what is started to be put into
-// a container (sleep, yes): a Go program has threads, and each is a task.
+// less (mount -o remount, ps, stty size, unshare, head -5, id -un), or says by its status that all is well where it is not (grep that finds
+// nothing), it is not here, and busybox's takes its place. So it is with what is started to be put into a container (sleep, yes): a Go program
+// has threads, and each is a task.
 package images
 
 import (
@@ -24,11 +25,8 @@ import (
 	_ "github.com/u-root/u-root/cmds/core/echo"
 	_ "github.com/u-root/u-root/cmds/core/false"
 	_ "github.com/u-root/u-root/cmds/core/find"
-	_ "github.com/u-root/u-root/cmds/core/grep"
-	_ "github.com/u-root/u-root/cmds/core/head"
 	_ "github.com/u-root/u-root/cmds/core/hexdump"
 	_ "github.com/u-root/u-root/cmds/core/hostname"
-	_ "github.com/u-root/u-root/cmds/core/id"
 	_ "github.com/u-root/u-root/cmds/core/kill"
 	_ "github.com/u-root/u-root/cmds/core/ln"
 	_ "github.com/u-root/u-root/cmds/core/ls"
@@ -50,7 +48,6 @@ import (
 	_ "github.com/u-root/u-root/cmds/core/sort"
 	_ "github.com/u-root/u-root/cmds/core/strings"
 	_ "github.com/u-root/u-root/cmds/core/sync"
-	_ "github.com/u-root/u-root/cmds/core/tail"
 	_ "github.com/u-root/u-root/cmds/core/tee"
 	_ "github.com/u-root/u-root/cmds/core/time"
 	_ "github.com/u-root/u-root/cmds/core/timeout"
