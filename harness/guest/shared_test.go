@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gpc/harness/guest"
-	"gpc/harness/kernel"
 	"gpc/harness/machine"
 )
 
@@ -17,7 +16,7 @@ import (
 func TestSharedDirectories(t *testing.T) {
 	for _, m := range machine.All() {
 		t.Run(m.Name, func(t *testing.T) {
-			c := specified(t, m, kernel.Spec{Flavor: kernel.Release, More: []string{kernel.Share}})
+			c := specified(t, m, generous)
 			top := t.TempDir()
 			rw, ro := filepath.Join(top, "to write, it's: here"), filepath.Join(top, "ro,readonly=off")
 			for _, dir := range []string{rw, ro} {
@@ -61,7 +60,7 @@ func TestSharedDirectories(t *testing.T) {
 
 // TestShareThatCannotBeMounted gives a guest a share where it has a file: the command is not run.
 func TestShareThatCannotBeMounted(t *testing.T) {
-	c := specified(t, machine.All()[0], kernel.Spec{Flavor: kernel.Release, More: []string{kernel.Share}})
+	c := specified(t, machine.All()[0], generous)
 	c.Shares = []guest.Share{{Dir: t.TempDir(), Path: "/etc/passwd"}}
 	result, stdout, stderr := run(t, c, script("echo ran"))
 	if result.ExitStatus != 125 || stdout != "" || !strings.Contains(stderr, "/etc/passwd") {

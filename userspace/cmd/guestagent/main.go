@@ -33,6 +33,9 @@ func serve() error {
 	if err := unix.Sethostname([]byte("guest")); err != nil {
 		return err
 	}
+	if err := startLoopback(); err != nil {
+		return err
+	}
 	if path := kernelArgument("init"); path != "" {
 		err := unix.Exec(path, []string{path}, environment())
 		return fmt.Errorf("the kernel's command line asks for init=%s: %w", path, err)
