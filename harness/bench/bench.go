@@ -60,7 +60,6 @@ type bench struct {
 	images      map[string]*kernel.Image // by the contestant's name, as all maps are
 	filesystems map[string]string        // in which the kernels have hierarchies
 	base        string                   // the initramfs
-	library     *kernel.Image            // with whose headers programs are compiled
 	program     string                   // the workload
 }
 
@@ -205,18 +204,11 @@ func prepare(ctx context.Context, lab *kernel.Lab, m *machine.Machine, contest C
 			return nil, err
 		}
 	}
-	// The workload is compiled with the headers of a kernel that was built here.
-	b.library = b.images[contest[0].Name]
 	var err error
-	if b.library.Source == "" {
-		if b.library, err = lab.Build(ctx, m, kernel.Vanilla); err != nil {
-			return nil, err
-		}
-	}
 	if b.base, err = initramfs.Build(ctx, lab.Root(), lab.BuildDir(), m); err != nil {
 		return nil, err
 	}
-	b.program, err = timed.build(ctx, lab, b.library)
+	b.program, err = timed.build(ctx, lab, m)
 	return b, err
 }
 

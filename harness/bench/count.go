@@ -23,7 +23,7 @@ func (b *bench) counting(ctx context.Context) (counter, error) {
 	if c.plugin, err = buildPlugin(ctx, b.lab, b.machine.QEMU); err != nil {
 		return c, err
 	}
-	c.program, err = counted.build(ctx, b.lab, b.library)
+	c.program, err = counted.build(ctx, b.lab, b.machine)
 	return c, err
 }
 

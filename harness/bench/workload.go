@@ -9,6 +9,7 @@ import (
 
 	"gpc/harness/command"
 	"gpc/harness/kernel"
+	"gpc/harness/machine"
 )
 
 // The workload's source, what it is called in the guest, and the file that tells it what to do.
@@ -32,10 +33,10 @@ var (
 	counted = program{name: "workload-counted", dirs: []string{workloadDir, countedDir}, args: []string{"-DCOUNTED"}}
 )
 
-// build compiles the workload with the compiler of image, a vanilla kernel, and that kernel's own small library. It
-// returns the path of the program.
-func (p program) build(ctx context.Context, lab *kernel.Lab, image *kernel.Image) (string, error) {
-	headers, err := lab.Headers(ctx, image)
+// build compiles the workload for a machine with the compiler of its kernels, and the kernel's own small library. It returns the path of the
+// program.
+func (p program) build(ctx context.Context, lab *kernel.Lab, m *machine.Machine) (string, error) {
+	library, err := lab.Library(ctx, m)
 	if err != nil {
 		return "", err
 	}
@@ -47,16 +48,16 @@ func (p program) build(ctx context.Context, lab *kernel.Lab, image *kernel.Image
 		}
 		sources = append(sources, files...)
 	}
-	dir := filepath.Join(lab.BuildDir(), "bench", image.Machine.Name)
+	dir := filepath.Join(lab.BuildDir(), "bench", m.Name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	program := filepath.Join(dir, p.name)
 	args := append([]string{"-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-no-pie", "-fno-pic",
 		"-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-s",
-		"-isystem", headers, "-include", filepath.Join(image.Source, "tools/include/nolibc/nolibc.h"), "-o", program},
+		"-isystem", library.Headers, "-include", library.Nolibc, "-o", program},
 		append(append(p.args, sources...), "-lgcc")...)
-	compiler := image.Machine.CrossCompile + "gcc"
+	compiler := m.CrossCompile + "gcc"
 	cmd := osexec.CommandContext(ctx, compiler, args...)
 	cmd.Env = command.Environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
