@@ -2,6 +2,7 @@ package bench
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 
@@ -86,7 +87,8 @@ var systems = []string{"containers", "mainline cgroup v1"}
 // chart describes the picture of one machine's scenarios.
 func (r Result) chart() picture {
 	compared := r.compared()
-	p := picture{title: "Instructions above " + r.base() + ", one operation, " + r.Machine, series: compared, values: make([][]float64, len(compared))}
+	short := shortNames(r.kernels())
+	p := picture{title: "Instructions above " + short[0] + ", one operation, " + r.Machine, series: short[1:], values: make([][]float64, len(compared))}
 	if len(r.Kernels) == 0 {
 		p.series = systems
 	}
@@ -101,6 +103,20 @@ func (r Result) chart() picture {
 		}
 	}
 	return p
+}
+
+// shortNames returns the ends of names that are paths, which do not fit into a picture whole; the names themselves where the ends are the same.
+func shortNames(names []string) []string {
+	var short []string
+	for _, name := range names {
+		if end := filepath.Base(name); !slices.Contains(short, end) {
+			short = append(short, end)
+		}
+	}
+	if len(short) < len(names) {
+		return names
+	}
+	return short
 }
 
 // growthCharts describes the pictures of what operations cost where there is more and more of something: one for each operation and state, as they are

@@ -75,9 +75,21 @@ func TestPairTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Instructions above /old", "/new", "fork@unmounted"} {
+	for _, want := range []string{"Instructions above old", ">new<", "fork@unmounted"} {
 		if !strings.Contains(string(svg), want) {
 			t.Errorf("no %q in the chart", want)
+		}
+	}
+}
+
+func TestShortNames(t *testing.T) {
+	for _, tt := range []struct{ names, want []string }{
+		{[]string{"vanilla", "release"}, []string{"vanilla", "release"}},
+		{[]string{"/home/me/linux/old", "../new/"}, []string{"old", "new"}},
+		{[]string{"/old/bzImage", "/new/bzImage"}, []string{"/old/bzImage", "/new/bzImage"}},
+	} {
+		if got := shortNames(tt.names); !slices.Equal(got, tt.want) {
+			t.Errorf("%q: got %q", tt.names, got)
 		}
 	}
 }
