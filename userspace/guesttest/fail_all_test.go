@@ -26,7 +26,9 @@ import (
 //	moves                          TestFailOperations, TestFailAttach, TestFailAttachScatteredProcess, TestFailCpusetAttach
 //	kill                           TestFailKill
 //	/proc                          TestFailRead
-//	fork, vfork, clone, unshare    TestFailFork, TestFailBCFork, TestFailNsClone, TestFailNsUnshare; not yet with all subsystems together
+//	fork, vfork, clone, clone3     TestFailBirths; of some subsystems TestFailFork, TestFailBCFork, TestFailNsClone
+//	a thread                       TestFailThread
+//	unshare, setns                 TestFailNamespaces; of some subsystems TestFailNsUnshare
 //	exec                           TestFailBCMemory
 
 // attempt is an operation that can be taken back. The errors are those beside ENOMEM that it may fail with.
@@ -132,11 +134,17 @@ func notSupported(err error) error {
 // unchangedLater returns a check that all is as it is now. What ends is freed a little later, so it may take a moment.
 func unchangedLater(t *testing.T, h *containerfs.Hierarchy, pids ...int) func() error {
 	t.Helper()
-	before := got(stateOf(h, pids...))(t)
+	return sameLater(t, func() (map[string]string, error) { return stateOf(h, pids...) })
+}
+
+// sameLater returns a check that a state is, soon, what it is now.
+func sameLater(t *testing.T, state func() (map[string]string, error)) func() error {
+	t.Helper()
+	before := got(state())(t)
 	return func() (err error) {
 		within(patience, func() bool {
 			var after map[string]string
-			if after, err = stateOf(h, pids...); err == nil {
+			if after, err = state(); err == nil {
 				err = difference(before, after)
 			}
 			return err == nil

@@ -92,7 +92,22 @@ func stateOf(h *containerfs.Hierarchy, pids ...int) (map[string]string, error) {
 	if h == nil {
 		return s, nil
 	}
-	return s, filepath.WalkDir(h.Dir, func(path string, d fs.DirEntry, err error) error {
+	return s, addContainers(s, h.Root())
+}
+
+// stateIn is stateOf with the files of a container and those below only: for what cannot change others, as it takes half the time.
+func stateIn(c containerfs.Container, pids ...int) (map[string]string, error) {
+	s, err := stateOf(nil, pids...)
+	if err != nil {
+		return nil, err
+	}
+	return s, addContainers(s, c)
+}
+
+// addContainers adds a container and those below to a state.
+func addContainers(s map[string]string, c containerfs.Container) error {
+	root := c.Hierarchy.Dir
+	return filepath.WalkDir(c.Dir(), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -102,7 +117,7 @@ func stateOf(h *containerfs.Hierarchy, pids ...int) (map[string]string, error) {
 		}
 		s[path+" mode"] = fmt.Sprint(info.Mode())
 		s[path+" owner"] = fmt.Sprint(info.Sys().(*syscall.Stat_t).Uid)
-		if d.IsDir() || info.Mode()&0o400 == 0 || moving(d.Name(), filepath.Dir(path) == h.Dir) {
+		if d.IsDir() || info.Mode()&0o400 == 0 || moving(d.Name(), filepath.Dir(path) == root) {
 			return nil
 		}
 		s[path], err = textOf(path)

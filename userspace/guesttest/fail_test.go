@@ -38,6 +38,12 @@ const maxAllocations = 1000
 // everything as it was before. undo takes back one that succeeded.
 func failEach(t *testing.T, wants []unix.Errno, operation, undo, check func() error) {
 	t.Helper()
+	onFailingThread(t, func(nth *os.File) { failLoop(t, nth, wants, operation, undo, check) })
+}
+
+// onFailingThread runs f on a thread of its own, with the file that says which of the thread's allocations fails.
+func onFailingThread(t *testing.T, f func(nth *os.File)) {
+	t.Helper()
 	failslab(t)
 	onThread(t, func(tid int) {
 		nth, err := os.OpenFile(fmt.Sprintf("/proc/self/task/%d/fail-nth", tid), os.O_RDWR, 0)
@@ -46,36 +52,42 @@ func failEach(t *testing.T, wants []unix.Errno, operation, undo, check func() er
 			return
 		}
 		defer nth.Close()
-		failed := 0
-		for n := 1; ; n++ {
-			if n > maxAllocations {
-				t.Errorf("still not through at allocation %d", n)
-				return
-			}
-			injected, err := withFailure(nth, n, operation)
-			switch {
-			case err == nil:
-				err = undo()
-			case injected && isOneOf(err, wants):
-				failed++
-				err = nil
-			}
-			if err == nil {
-				err = check()
-			}
-			if err != nil {
-				t.Errorf("allocation %d failing (%v): %v", n, injected, err)
-				return
-			}
-			if !injected {
-				t.Logf("%d allocations, %d of them vital", n-1, failed)
-				if failed == 0 {
-					t.Error("no failure was injected")
-				}
-				return
-			}
-		}
+		f(nth)
 	})
+}
+
+// failLoop is failEach for the task whose file is given, who may be another than the caller.
+func failLoop(t *testing.T, nth *os.File, wants []unix.Errno, operation, undo, check func() error) {
+	t.Helper()
+	failed := 0
+	for n := 1; ; n++ {
+		if n > maxAllocations {
+			t.Errorf("still not through at allocation %d", n)
+			return
+		}
+		injected, err := withFailure(nth, n, operation)
+		switch {
+		case err == nil:
+			err = undo()
+		case injected && isOneOf(err, wants):
+			failed++
+			err = nil
+		}
+		if err == nil {
+			err = check()
+		}
+		if err != nil {
+			t.Errorf("allocation %d failing (%v): %v", n, injected, err)
+			return
+		}
+		if !injected {
+			t.Logf("%d allocations, %d of them vital", n-1, failed)
+			if failed == 0 {
+				t.Error("no failure was injected")
+			}
+			return
+		}
+	}
 }
 
 // withFailure runs an operation with its n-th allocation failing. injected tells whether it had as many.
