@@ -29,7 +29,7 @@ import (
 //	fork, vfork, clone, clone3     TestFailBirths; of some subsystems TestFailFork, TestFailBCFork, TestFailNsClone
 //	a thread                       TestFailThread
 //	unshare, setns                 TestFailNamespaces; of some subsystems TestFailNsUnshare
-//	exec                           TestFailBCMemory
+//	exec                           TestFailExec, TestFailBCMemory
 
 // attempt is an operation that can be taken back. The errors are those beside ENOMEM that it may fail with.
 type attempt struct {
