@@ -45,7 +45,9 @@ var checks = []struct{ name, commands string }{
 		for command in sh ps awk mountpoint losetup mkfs.ext2 env timeout; do command -v $command; done
 		ps -o pid,comm | awk '$1 == '$$' { found = 1 } END { exit !found }'`},
 	{"commands where u-root's come first", `
-		PATH=/bin:/usr/bin; echo x | grep x; not grep nonesuch /etc/passwd; test "$(id -un)" = root; test "$(printf '1\n2\n3\n' | head -2 | tail -1)" = 2`},
+		PATH=/bin:/usr/bin; echo x | grep x; not grep nonesuch /etc/passwd; test "$(id -un)" = root; test "$(printf '1\n2\n3\n' | head -2 | tail -1)" = 2
+		test "$(printf 'b 1\na 2\n' | sort -k2 -rn | head -1)" = 'a 2'; test "$(printf 'a b' | xargs -n1 | wc -l)" = 2; test "$(seq -s, 3)" = 1,2,3
+		df -h; test "$(printf 'a-b' | tr -dc a-z)" = ab; not tty -s </dev/null; printf x | hexdump -C; uname -rm`},
 	{"a terminal, and job control on it", `suite jobs`},
 	{"message queues", `suite queue; mkdir queues; mount -t mqueue mqueue queues; test -z "$(ls queues)"; umount queues`},
 	{"a network of one machine", `suite network; ifconfig lo | grep 'inet addr:127.0.0.1'`},

@@ -47,6 +47,31 @@ func TestMountTwiceIsOneHierarchy(t *testing.T) {
 	must(t, mkdir(t, first.Root(), "b").Remove())
 }
 
+// The name alone is enough for the hierarchy that has it, whatever is bound to that. For a new one it means all subsystems.
+func TestMountByNameAlone(t *testing.T) {
+	begin(t)
+	first := mount(t, named("alone"))
+	mkdir(t, first.Root(), "a")
+	dir := tempDir(t)
+	byName := func(name string) error { return unix.Mount("guesttest", dir, containerfs.Type, 0, "name="+name) }
+	must(t, byName("alone"))
+	if a, b := device(t, first.Dir), device(t, dir); a != b {
+		t.Errorf("superblocks differ: devices %d and %d", a, b)
+	}
+	must(t, unix.Unmount(dir, 0))
+	must(t, byName("new"))
+	t.Cleanup(func() { must(t, unix.Unmount(dir, 0)) })
+	status := got(containerfs.ReadStatus())(t)
+	for _, s := range status.Hierarchies {
+		if s.Name == "new" && len(s.Subsystems) != len(status.Subsystems) {
+			t.Errorf("a hierarchy begun by its name alone has %v of %v", s.Subsystems, status.Subsystems)
+		}
+	}
+	// All of them are bound now, to a hierarchy of another name.
+	other := tempDir(t)
+	wantError(t, unix.Mount("guesttest", other, containerfs.Type, 0, "name=third"), unix.EBUSY, "mount by a third name")
+}
+
 func device(t testing.TB, path string) uint64 {
 	t.Helper()
 	var st unix.Stat_t
