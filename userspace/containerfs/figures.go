@@ -41,11 +41,12 @@ func (c Container) Figures(subsystems []string) (Figures, error) {
 }
 
 func (f *Figures) readCPU(c Container) error {
-	all, err := c.Cpuacct().UsageSubtree()
+	// In this order: what is used in between must not make the part more than the whole.
+	own, err := c.Cpuacct().Usage()
 	if err != nil {
 		return err
 	}
-	own, err := c.Cpuacct().Usage()
+	all, err := c.Cpuacct().UsageSubtree()
 	f.CPU, f.CPUOwn = &all, &own
 	return err
 }

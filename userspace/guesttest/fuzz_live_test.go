@@ -366,7 +366,9 @@ func (l *live) exec(who *actor) error {
 		program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", who.pid))
 		return err == nil && program != self || bare.Dead(who.pid)
 	}) {
-		return fmt.Errorf("%s has not executed its program", who.name)
+		answer, err := l.stage.Answer(who.part)
+		status, statusErr := os.ReadFile(fmt.Sprintf("/proc/%d/status", who.pid))
+		return fmt.Errorf("%s has not executed its program: answered %v, %w\n%s%w", who.name, answer, err, status, statusErr)
 	}
 	return nil
 }

@@ -116,10 +116,20 @@ func (s *Stage) Call(n, pid int, number uintptr, args ...uintptr) (uintptr, erro
 			return 0, syscall.ESRCH
 		}
 	}
-	if p.errno != 0 {
-		return p.result, syscall.Errno(p.errno)
+	_, err := s.Answer(n)
+	return p.result, err
+}
+
+// Answer tells whether who plays part n has answered what it was told last, and if so with which error.
+func (s *Stage) Answer(n int) (bool, error) {
+	p := &s.parts[n]
+	if atomic.LoadUint32(&p.answered) == 0 {
+		return false, nil
 	}
-	return p.result, nil
+	if p.errno != 0 {
+		return true, syscall.Errno(p.errno)
+	}
+	return true, nil
 }
 
 // Dead tells whether a child of ours has ended, reaped or not.
