@@ -175,6 +175,7 @@ void cpuset_update_cpus(struct cpuset *top)
  */
 static bool has_active(const struct cpuset *cs, const struct cpumask *able)
 {
+	/* Of some moment, see above. */
 	return data_race(cpumask_first_and_and(&cs->cpus, cpu_active_mask,
 					       able)) < nr_cpu_ids;
 }
@@ -447,8 +448,9 @@ void cpuset_attach(struct container_subsys_state *to,
  */
 static bool same_placement(struct task_struct *a, struct task_struct *b)
 {
-	return data_race(cpumask_equal(&a->cpus_mask, &b->cpus_mask)) &&
-	       data_race(nodes_equal(a->mems_allowed, b->mems_allowed)) &&
+	/* Of some moment, see above. */
+	return data_race(cpumask_equal(&a->cpus_mask, &b->cpus_mask) &&
+			 nodes_equal(a->mems_allowed, b->mems_allowed)) &&
 	       !((READ_ONCE(a->atomic_flags) ^ READ_ONCE(b->atomic_flags)) &
 		 (BIT(PFA_SPREAD_PAGE) | BIT(PFA_SPREAD_SLAB)));
 }

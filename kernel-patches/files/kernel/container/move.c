@@ -60,8 +60,8 @@ static int move_make_room(struct container_move *move, struct task_struct *task)
 	unsigned int room = 1;
 	struct moving_task *tasks;
 
-	/* A guess: threads come and go.  A round that meets more says how many. */
 	if (move->whole_group)
+		/* A guess: threads come and go.  A round that meets more says so. */
 		room = data_race(get_nr_threads(task));
 	room = max(room, move->seen);
 	if (room <= move->room)

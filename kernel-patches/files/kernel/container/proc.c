@@ -97,7 +97,7 @@ static unsigned int count_tasks(void)
 		moves = READ_ONCE(container_moves);
 		count = 0;
 		list_for_each_entry_rcu(set, &container_sets, all)
-			count += data_race(READ_ONCE(set->nr_tasks));
+			count += data_race(READ_ONCE(set->nr_tasks)); /* else again */
 		if (moves == READ_ONCE(container_moves))
 			break;
 	}

@@ -165,9 +165,11 @@ static bool task_is_in(struct task_struct *task, struct container *cont)
 	struct container_set *set = rcu_dereference(task->containers);
 
 	/* One that is not exiting is off its set's list only while it is moved. */
-	if (task_has_begun_to_exit(task) &&
-	    data_race(hlist_unhashed_lockless(&task->container_node)))
-		return false;
+	if (task_has_begun_to_exit(task)) {
+		/* It may leave the list right now, and be seen once more. */
+		if (data_race(hlist_unhashed_lockless(&task->container_node)))
+			return false;
+	}
 	return READ_ONCE(set->at[cont->root->slot].container) == cont;
 }
 
