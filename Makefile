@@ -95,10 +95,6 @@ bench: $(GPCLAB) ## count the instructions of fork, exit and the rest, beside ma
 bench-check: $(GPCLAB) ## the same, and compare: fails where something has become dearer
 	@$(GPCLAB) bench --only scenarios,functions --compare docs/performance.json
 
-.PHONY: bench-loop
-bench-loop: $(GPCLAB) ## measure what an engineer waits for, beside a plain kernel build; TEST=1 with make test
-	@scripts/bench-loop $(if $(TEST),test)
-
 .PHONY: man
 man: ## write the manual pages of gpc and its shell completions to build/man
 	@command -v go >/dev/null || { echo "Go is missing: install it, see go.mod for the version" >&2; exit 1; }
