@@ -25,7 +25,7 @@ func TestWritesBesideForksAreKept(t *testing.T) {
 	shared := got(unix.Mmap(-1, 0, pages*int(pageSize), readWrite, anonymous))(t)
 	defer unix.Munmap(shared)
 	var over atomic.Bool
-	ends := make(chan error)
+	ends := make(chan error, writers) // or one that has lost a write would wait for the end of the forks
 	for w := range writers {
 		go func() {
 			defer over.Store(true)

@@ -50,7 +50,8 @@ func GuardForks() error {
 	return err
 }
 
-// guardFork is called before a fork, and unguardFork after it, in the parent.
+// guardFork is called before a fork, and unguardFork after it, in the parent. A switch that cannot be written to, as where the caller's
+// allocations fail, leaves the fork as it was without.
 func guardFork() {
 	if broadcasts.file == 0 {
 		return
