@@ -320,11 +320,22 @@ func (l *live) bear(verb string, maker *actor, name string) error {
 	if child.pid == 0 {
 		child.pid = child.tid
 	}
-	if old := l.actors[name]; old != nil { // a thread that has ended
-		old.proc.close()
-	}
-	l.actors[name] = child
 	l.born = append(l.born, child.tid)
+	old := l.actors[name]
+	l.actors[name] = child
+	if old != nil {
+		return old.awaitEnd()
+	}
+	return nil
+}
+
+// awaitEnd waits until a thread that was told to end has done so. Else whoever gets its part next could tell it, instead, what to do.
+func (a *actor) awaitEnd() error {
+	a.proc.close()
+	thread := fmt.Sprintf("/proc/%d/task/%d", a.pid, a.tid)
+	if !within(patience, func() bool { return unix.Access(thread, unix.F_OK) == unix.ENOENT }) {
+		return fmt.Errorf("the thread %s has not ended", a.name)
+	}
 	return nil
 }
 
