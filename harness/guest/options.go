@@ -112,12 +112,14 @@ func (c Config) commandLine() ([]string, error) {
 }
 
 // tsc tells the kernel the frequency in kHz of its time stamp counter, and with that, where its jiffies are known, how long its loops take
-// that wait by the counter; or not to use the counter where nobody knows its frequency.
+// that wait by the counter; or not to use the counter where nobody knows its frequency. The emulator has one counter for all processors, which the
+// kernel does not believe of a machine with several nodes, nor when a busy host made it look at its other clocks too late: then it would read a
+// device whenever it wants to know the time, and not measure how long interrupts take.
 func tsc(frequency, hz int) []string {
 	if frequency == 0 {
 		return []string{"notsc"}
 	}
-	told := []string{fmt.Sprintf("tsc_early_khz=%d", frequency)}
+	told := []string{fmt.Sprintf("tsc_early_khz=%d", frequency), "tsc=reliable"}
 	if hz > 0 {
 		told = append(told, fmt.Sprintf("lpj=%d", frequency*1000/hz))
 	}

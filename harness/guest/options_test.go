@@ -120,7 +120,7 @@ func TestKernelIsToldTheTime(t *testing.T) {
 			t.Errorf("%s, exact: %q", m.Name, exact)
 		}
 	}
-	if got := fmt.Sprint(tsc(2100000, 250), tsc(2100000, 0), tsc(0, 250)); got != "[tsc_early_khz=2100000 lpj=8400000] [tsc_early_khz=2100000] [notsc]" {
+	if got := fmt.Sprint(tsc(2100000, 250), tsc(2100000, 0), tsc(0, 250)); got != "[tsc_early_khz=2100000 tsc=reliable lpj=8400000] [tsc_early_khz=2100000 tsc=reliable] [notsc]" {
 		t.Errorf("got %q", got)
 	}
 }
