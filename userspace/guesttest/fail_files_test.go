@@ -4,6 +4,7 @@ package guesttest
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,8 +68,8 @@ func otherValue(path string) (value, back string, err error) {
 	return "", "", fmt.Errorf("nobody knows what to write to %s, which has %q", path, back)
 }
 
-// Every file that there is: those of a container, and those that only the root has. To look at everything takes long: it is done after each
-// write that has failed, and when the last attempt is through. Until then a read, or an open, has nothing to take back.
+// Every file that there is: those of a container, and those that only the root has. To look at everything takes long: it is done when all have been read, and
+// after each write that has failed and each last attempt. Until then a read, or an open, has nothing to take back.
 func TestFailFiles(t *testing.T) {
 	begin(t)
 	h, a, pid := everything(t)
@@ -76,57 +77,78 @@ func TestFailFiles(t *testing.T) {
 		must(t, a.Write(bcFile(resource, "limit"), "1000:2000")) // beside an unlimited barrier a limit cannot be set
 	}
 	unchanged := unchangedLater(t, &h, pid)
+	paths := filesOfEachKind(t, a, h.Root())
+	for _, path := range paths {
+		if modeOf(t, path)&0o400 != 0 {
+			t.Run("read/"+filepath.Base(path), func(t *testing.T) {
+				failEach(t, outOfMemory, func() error { return readAndPoll(path) }, nothing, nothing)
+			})
+		}
+	}
+	must(t, unchanged())
+	for _, path := range paths {
+		name := filepath.Base(path)
+		if values, known := others[name]; modeOf(t, path)&0o200 == 0 || known && values == nil {
+			continue
+		}
+		t.Run("write/"+name, func(t *testing.T) { failWrites(t, path, unchanged) })
+	}
+}
+
+// filesOfEachKind returns the paths of the containers' files, one of those that have the same name, in order.
+func filesOfEachKind(t *testing.T, containers ...containerfs.Container) (paths []string) {
+	t.Helper()
 	seen := map[string]bool{}
-	for _, c := range []containerfs.Container{a, h.Root()} {
+	for _, c := range containers {
 		names := got(c.Files())(t)
 		slices.Sort(names)
 		for _, name := range names {
-			if seen[name] || harmful(name) {
-				continue
+			if !seen[name] && !harmful(name) {
+				paths = append(paths, c.File(name))
 			}
 			seen[name] = true
-			path, mode := c.File(name), got(os.Stat(c.File(name)))(t).Mode()
-			if mode&0o400 != 0 {
-				t.Run("read/"+name, func(t *testing.T) {
-					failEach(t, outOfMemory, func() error { return readAndPoll(path) }, nothing, nothing)
-					must(t, unchanged())
-				})
-			}
-			if values, known := others[name]; mode&0o200 == 0 || known && values == nil {
-				continue
-			}
-			t.Run("write/"+name, func(t *testing.T) {
-				value, undo := resetting(name), nothing
-				if value == "" {
-					other, back, err := otherValue(path)
-					must(t, err)
-					value, undo = other, func() error { return writeOnce(path, back) }
-				}
-				failed, failures := false, 0
-				failEach(t, outOfMemory,
-					func() error {
-						failed = false
-						return onFD(path, unix.O_WRONLY, func(fd int) error {
-							_, err := unix.Write(fd, []byte(value))
-							if failed = err != nil; failed {
-								failures++
-							}
-							return err
-						})
-					},
-					undo,
-					func() error {
-						if !failed {
-							return nil
-						}
-						return unchanged()
-					})
-				must(t, unchanged())
-				if failures == 0 {
-					t.Error("only the open has failed")
-				}
-			})
 		}
+	}
+	return paths
+}
+
+// modeOf returns the mode of a file.
+func modeOf(t *testing.T, path string) fs.FileMode {
+	t.Helper()
+	return got(os.Stat(path))(t).Mode()
+}
+
+// failWrites writes another value to a file, with each allocation failing in turn.
+func failWrites(t *testing.T, path string, unchanged func() error) {
+	t.Helper()
+	value, undo := resetting(filepath.Base(path)), nothing
+	if value == "" {
+		other, back, err := otherValue(path)
+		must(t, err)
+		value, undo = other, func() error { return writeOnce(path, back) }
+	}
+	failed, failures := false, 0
+	failEach(t, outOfMemory,
+		func() error {
+			failed = false
+			return onFD(path, unix.O_WRONLY, func(fd int) error {
+				_, err := unix.Write(fd, []byte(value))
+				if failed = err != nil; failed {
+					failures++
+				}
+				return err
+			})
+		},
+		undo,
+		func() error {
+			if !failed {
+				return nil
+			}
+			return unchanged()
+		})
+	must(t, unchanged())
+	if failures == 0 {
+		t.Error("only the open has failed")
 	}
 }
 

@@ -23,7 +23,7 @@ func TestRaceForkAgainstFirstMount(t *testing.T) {
 	// Where the walk of all tasks rests, and the task that it was at has gone, it must not forget those that come later.
 	_, residents := threaded(t, 20)
 	// Each first mount is one chance to meet a birth half way.
-	for i := range 60 {
+	for i := range 40 {
 		o := named("first")
 		if i%2 == 1 {
 			o = bound(debugPair...)

@@ -273,7 +273,7 @@ func TestKillForkBomb(t *testing.T) {
 	begin(t)
 	top := mkdir(t, divided(t).Root(), "top", "top/a", "top/b")
 	setShares(t, top, "max_shares=80")
-	for round := range 10 {
+	for round := range 5 {
 		for _, c := range []containerfs.Container{top.Child("a"), top.Child("b")} {
 			bomb(t, c)
 		}
