@@ -45,13 +45,13 @@ boot-x86: $(GPCLAB) ## boot the patched kernel on x86_64, 4 processors, and give
 boot-ppc: $(GPCLAB) ## the same on big-endian ppc64
 	@$(GPCLAB) boot --arch ppc64
 
-# The kernels are built first, where progress shows.
+# The kernels are built first, where progress shows. The guests take longest, and begin first.
 .PHONY: test
 test: $(GPCLAB) ## unit tests of the host side, then the regression in guests of both architectures
 	@scripts/install-packages $(TEST_PACKAGES)
 	@go vet ./... && go vet -tags guest,debug ./userspace/...
 	@$(GPCLAB) build
-	@go test -timeout 80m ./...
+	@go test -timeout 80m ./harness/regress ./...
 
 .PHONY: test-sanitizers
 test-sanitizers: $(GPCLAB) ## the regression on kernels that look for data races, and on ppc64 for wrong use of memory
@@ -94,6 +94,10 @@ bench: $(GPCLAB) ## count the instructions of fork, exit and the rest, beside ma
 .PHONY: bench-check
 bench-check: $(GPCLAB) ## the same, and compare: fails where something has become dearer
 	@$(GPCLAB) bench --only scenarios,functions --compare docs/performance.json
+
+.PHONY: bench-loop
+bench-loop: $(GPCLAB) ## measure what an engineer waits for, beside a plain kernel build; TEST=1 with make test
+	@scripts/bench-loop $(if $(TEST),test)
 
 .PHONY: man
 man: ## write the manual pages of gpc and its shell completions to build/man

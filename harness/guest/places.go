@@ -14,7 +14,7 @@ import (
 const besideMemory = 1024
 
 // Places returns how many guests that need as much memory as the largest of some sizes, in QEMU's notation, the host can have beside each
-// other, at least one: as many as it has processors, as a guest that waits for none keeps one of them busy at least, and as its memory has room for.
+// other, at least one: three for two processors, as a guest keeps one busy but for a part of its time, in which it waits, and as its memory has room for.
 func Places(sizes ...string) (int, error) {
 	free, err := availableMemory()
 	if err != nil {
@@ -33,7 +33,7 @@ func Places(sizes ...string) (int, error) {
 
 // places is Places for a host with so many processors and MiB that are free.
 func places(processors, free, mib int) int {
-	return max(1, min(processors, free/(mib+besideMemory)))
+	return max(1, min(processors*3/2, free/(mib+besideMemory)))
 }
 
 // availableMemory returns how many MiB the host's kernel thinks that it can give to programs.

@@ -4,8 +4,9 @@ import "testing"
 
 func TestPlaces(t *testing.T) {
 	for _, tt := range []struct{ processors, free, mib, want int }{
-		{2, 20000, 1024, 2},
-		{8, 20000, 1024, 8},
+		{1, 20000, 1024, 1},
+		{2, 20000, 1024, 3},
+		{4, 20000, 1024, 6},
 		{64, 20000, 1024, 9},
 		{2, 3000, 512, 1},
 		{4, 100, 1024, 1},
