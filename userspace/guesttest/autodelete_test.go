@@ -345,16 +345,31 @@ func abandon(dir string) error {
 // A container that falls empty while a child is being made in it stays for the child; if none comes of that, it goes then.
 func TestRaceAutoDeleteAgainstMkdir(t *testing.T) {
 	begin(t)
-	h := mount(t, named("made"))
+	h := mount(t, bound("bc", "cpuacct", "numtasks")) // many files, which take a while to make
 	pid := sleeper(t)
-	for round := range 20 {
+	for round := range 40 {
 		a := selfDeleting(t, h.Root(), fmt.Sprint(round)) // for a moment a name is taken that shows no more
 		refused := round%2 == 1
 		if refused {
 			must(t, a.SetMaxDescendants(0))
 		}
 		must(t, a.Attach(pid))
-		made := beside(t, a.Child("b").Create)
+		asks := make(chan bool, 1)
+		made := beside(t, func() error {
+			for { // who is refused asks on, so that the container falls empty while he does
+				err := a.Child("b").Create()
+				select {
+				case asks <- true:
+				default:
+				}
+				if !refused || !errors.Is(err, unix.EAGAIN) {
+					return err
+				}
+			}
+		})
+		if refused {
+			<-asks
+		}
 		must(t, h.Root().Attach(pid))
 		err := made()
 		switch {
@@ -365,7 +380,7 @@ func TestRaceAutoDeleteAgainstMkdir(t *testing.T) {
 				t.Fatal("a container that has just been made is gone with its parent")
 			}
 			must(t, a.Child("b").Remove())
-		case !isOneOf(err, []unix.Errno{unix.ENOENT, unix.ENODEV}) && !(refused && isOneOf(err, []unix.Errno{unix.EAGAIN})):
+		case !isOneOf(err, []unix.Errno{unix.ENOENT, unix.ENODEV}):
 			t.Fatal(err)
 		}
 		wantGone(t, a)
