@@ -189,7 +189,7 @@ static int move_charge(struct container_move *move, struct moving_task *m)
 	return 0;
 }
 
-/* Find the set that the task is to be in, and charge for it. */
+/* Ask whether the task may move, and find the set that it is to be in. */
 static int move_prepare(struct container_move *move, struct moving_task *m)
 {
 	int ret = container_may_attach(move->to, m->task, move->cred);
@@ -197,7 +197,7 @@ static int move_prepare(struct container_move *move, struct moving_task *m)
 	if (ret)
 		return ret;
 	m->to = container_set_find(m->from, move->to);
-	return m->to ? move_charge(move, m) : -ENOMEM;
+	return m->to ? 0 : -ENOMEM;
 }
 
 /* Tell the subsystems of the hierarchy, before anybody can see it. */
@@ -299,8 +299,14 @@ static int move_round(struct container_move *move, struct task_struct *task)
 	if (!found)
 		return -ESRCH;
 
+	/* Nobody is charged for a move that another thread may not make: it would show. */
+	for (i = move->ready; i < move->count; i++) {
+		ret = move_prepare(move, &move->tasks[i]);
+		if (ret)
+			return ret;
+	}
 	for (; move->ready < move->count; move->ready++) {
-		ret = move_prepare(move, &move->tasks[move->ready]);
+		ret = move_charge(move, &move->tasks[move->ready]);
 		if (ret)
 			return ret;
 	}
