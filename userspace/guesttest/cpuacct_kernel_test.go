@@ -98,7 +98,7 @@ func TestCpuacctInterruptsAreNobodys(t *testing.T) {
 		time.Sleep(time.Second) // what is measured, not what is waited for
 	}
 	interrupts := taken()
-	charged = usage(t, h.Root(), "usage_subtree") - charged // who reads the timers included
+	charged = usage(t, h.Root(), "usage_subtree") - charged
 	all := time.Since(began) * time.Duration(runtime.NumCPU())
 	if !native {
 		// The kernel's clocks are not one to the last digit.
