@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,14 +149,34 @@ func (g Generated) control(ctx context.Context, lab *kernel.Lab, j *journal, tar
 	return j.times(), err
 }
 
-// limit is how long a guest may live for the tests that a pattern chooses: much longer than they take without a mutant.
-func limit(times map[string]float64, pattern string) time.Duration {
-	matches := regexp.MustCompile(pattern)
-	seconds := 0.0
-	for name, s := range times {
-		if matches.MatchString(name) {
-			seconds += s
+// quick is how many seconds a test may have taken to be one of the first that a mutant is put to: those kill most.
+const quick = 1
+
+// stages divides the tests that a mutant is put to, all of which have passed without one and have a time: at first the quick ones of its subject and
+// random steps, then what else is its subject's, and at last, if it is to see all, the others. A stage may be empty.
+func stages(m generate.Mutant, times map[string]float64, all bool) [3][]string {
+	subject := regexp.MustCompile(Tests(m))
+	var s [3][]string
+	for _, name := range slices.Sorted(maps.Keys(times)) {
+		switch {
+		case !subject.MatchString(name):
+			if all {
+				s[2] = append(s[2], name)
+			}
+		case times[name] <= quick || name == randomSteps:
+			s[0] = append(s[0], name)
+		default:
+			s[1] = append(s[1], name)
 		}
+	}
+	return s
+}
+
+// limit is how long a guest may live for tests: much longer than they take without a mutant.
+func limit(times map[string]float64, names []string) time.Duration {
+	seconds := 0.0
+	for _, name := range names {
+		seconds += times[name]
 	}
 	return 2*time.Minute + time.Duration(3*seconds)*time.Second
 }
@@ -162,7 +184,7 @@ func limit(times map[string]float64, pattern string) time.Duration {
 // notC matches what a compiler or linker says of code that is not to be built.
 var notC = regexp.MustCompile(`(?m)^\S+\.[ch]:\d+(?::\d+)?: (?:fatal )?error: .*|^.*undefined reference to .*`)
 
-// test puts a mutant to the tests of its subject, and what survives them to all.
+// test puts a mutant to the tests of its subject, and what survives them to all others.
 func (g Generated) test(ctx context.Context, lab *kernel.Lab, c candidate, m generate.Mutant, times map[string]float64) (r Result) {
 	r.Mutant = c.mutant
 	begun := time.Now()
@@ -174,12 +196,11 @@ func (g Generated) test(ctx context.Context, lab *kernel.Lab, c candidate, m gen
 		}
 		return r
 	}
-	patterns := []string{Tests(m)}
-	if !g.Fast && patterns[0] != "" {
-		patterns = append(patterns, "")
-	}
-	for _, pattern := range patterns {
-		reason, err := stage(ctx, lab, c.image, pattern, limit(times, pattern), func(regress.Event) {})
+	for _, names := range stages(m, times, !g.Fast) {
+		if len(names) == 0 {
+			continue
+		}
+		reason, err := stage(ctx, lab, c.image, Mutant{Tests: names}.Pattern(), limit(times, names), func(regress.Event) {})
 		if err != nil {
 			r.Verdict, r.Reason = Failed, err.Error()
 			return r

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func TestSubjects(t *testing.T) {
 		used[pattern] = true
 	}
 	for _, s := range subjects {
-		if !used["^Test("+s.tests+"|Fuzz$)"] {
+		if !used["^Test("+s.tests+")|^TestFuzz$"] {
 			t.Errorf("the subject %s has no file", s.file)
 		}
 		for _, begins := range words(s.tests) {
@@ -78,12 +79,30 @@ func TestAllTests(t *testing.T) {
 	}
 }
 
+func TestStages(t *testing.T) {
+	m := generate.Mutant{File: "kernel/container/proc.c"}
+	times := map[string]float64{"TestProcB": 0.5, "TestProcA": 1, "TestProcLong": 1.5, "TestFuzz": 8, "TestOther": 0.1, "TestFuzzWorkers": 6}
+	got := stages(m, times, true)
+	want := [3][]string{{"TestFuzz", "TestProcA", "TestProcB"}, {"TestProcLong"}, {"TestFuzzWorkers", "TestOther"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	want[2] = nil
+	if got := stages(m, times, false); !reflect.DeepEqual(got, want) {
+		t.Errorf("without the others: got %q, want %q", got, want)
+	}
+	m.File = "x.c" // without a subject
+	if got := stages(m, times, false); len(got[0])+len(got[1]) != len(times) {
+		t.Errorf("with a file that has no subject: got %q", got)
+	}
+}
+
 func TestLimit(t *testing.T) {
 	times := map[string]float64{"TestOne": 10, "TestOther": 100}
-	if got := limit(times, "^TestOne$"); got != 150*time.Second {
+	if got := limit(times, []string{"TestOne"}); got != 150*time.Second {
 		t.Errorf("got %v", got)
 	}
-	if got := limit(times, ""); got != 450*time.Second {
+	if got := limit(times, []string{"TestOne", "TestOther"}); got != 450*time.Second {
 		t.Errorf("got %v for all", got)
 	}
 }

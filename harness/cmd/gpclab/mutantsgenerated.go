@@ -40,8 +40,8 @@ func newMutantsGeneratedCommand() *cobra.Command {
 
 Assertions and messages are left alone, and so is what harness/mutants/equivalents.txt lists. The seed chooses a sample. At first the tests are run
 without a mutant: they must pass, and a mutant's tests may take three times as long as they did, and two minutes. Then each mutant's kernel (x86_64,
-debug) is built and put to the tests of the file's subject and random steps, and what survives those, without --fast, to all tests. The first
-test that fails, a complaint of the kernel's, a panic or a hang kills it. What does not compile is no mutant, and counted apart.
+debug) is built and put to the tests of the file's subject, the quick ones and random steps first, and what survives those, without --fast, to all
+others. The first test that fails, a complaint of the kernel's, a panic or a hang kills it. What does not compile is no mutant, and counted apart.
 
 What was found out is kept in build/mutants-generated: who has been interrupted goes on from there, as long as the kernel's code is the same; survivors
 are put to the tests again when these have changed. Exit status 1 tells of a survivor, whose patch is shown: it wants a test, or an entry in the list.`,
