@@ -482,37 +482,3 @@ func TestRaceCpuacctLoadClock(t *testing.T) {
 	stop.Store(true)
 	setter.Wait()
 }
-
-// What a task runs while nothing is mounted is not charged when something is again.
-func TestCpuacctChargesFromMount(t *testing.T) {
-	begin(t)
-	h := mount(t, bound("cpuacct"))
-	pid := busy(t, bare.Naps)
-	runUntilUsed(t, pid, 20*time.Millisecond)
-	must(t, h.Unmount())
-	s := spin(t) // it runs while the next hierarchy begins
-	runUntilUsed(t, pid, 20*time.Millisecond)
-	for range 5 {
-		before := s.clock(t)
-		h = mount(t, bound("cpuacct"))
-		mounted := s.clock(t)
-		time.Sleep(10 * time.Millisecond) // what is measured, not what is waited for
-		least := s.clock(t) - mounted
-		if n := usage(t, h.Root(), "usage"); n < least {
-			t.Errorf("usage is %v, a task that ran when the hierarchy began has used %v since", n, least)
-		}
-		a := mkdir(t, h.Root(), "a")
-		must(t, a.Attach(s.tid))
-		must(t, a.Attach(pid))
-		napped := processTime(t, pid)
-		runUntilUsed(t, pid, 20*time.Millisecond)
-		must(t, h.Root().Attach(s.tid))
-		most := s.clock(t) - before + processTime(t, pid) - napped
-		if n := usage(t, a, "usage"); n > most || n < processTime(t, pid)-napped {
-			t.Errorf("usage is %v, not within %v and %v", n, processTime(t, pid)-napped, most)
-		}
-		must(t, h.Root().Attach(pid))
-		must(t, a.Remove())
-		must(t, h.Unmount())
-	}
-}
