@@ -142,8 +142,9 @@ void container_run_move(struct task_struct *task,
 
 /**
  * container_run_begin - begin to charge what a CPU runs
- * @cpu: any possible one, after container_run_end() or never begun
+ * @cpu: any possible one
  *
+ * What it has put together since it saw the key is dropped.
  * Context: all CPUs see that the static key is on.  May sleep.
  */
 void container_run_begin(int cpu)
@@ -156,8 +157,9 @@ void container_run_begin(int cpu)
 	rq_lock_irqsave(rq, &rf);
 	run->until = 0;
 	curr = run_curr(rq);
-	/* A CPU that has switched since the key was turned on has begun by itself. */
-	if (curr != rq->idle && !run->css) {
+	if (curr == rq->idle) {
+		run_set_css(run, NULL);
+	} else {
 		run_update(rq);
 		run->origin = curr->se.sum_exec_runtime;
 		run_set_css(run, container_run_css(rq, curr));
