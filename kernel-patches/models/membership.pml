@@ -18,6 +18,7 @@
  *   exec            de_thread(): the leader's number changes hands, release_task()
  *   list_task       move_list_task(), move_list()                  move.c
  *   prepare         move_prepare(), container_set_find()           move.c, set.c
+ *   charge_for      move_charge()                                  move.c
  *   switch          move_switch()                                  move.c
  *   unmark          container_unmark_moved()                       member.c
  *   attach          container_attach(): move_round(), move_settle(), move_cancel(), move_free()
@@ -511,7 +512,7 @@ proctype Exec()
 /* The hand. */
 
 #define HAND								\
-	byte s, i, n, t, to, count, ready, room, seen, task;		\
+	byte s, i, n, t, to, count, prepared, ready, room, seen, task;		\
 	byte mt[TASKS], mfrom[TASKS], mto[TASKS];			\
 	bool mcharged[TASKS], mmoved[TASKS], mmarked[TASKS];		\
 	bool b, found, complete, done, some_there, any_moved, refused, was_reaped; \
@@ -604,8 +605,17 @@ inline list_task(u)
 
 inline prepare(j)
 {
-	set_find(to);
-	mto[j] = x;
+	if
+	:: true ->
+		set_find(to);
+		mto[j] = x;
+		prepared++
+	:: SCENE == 2 -> refused = true
+	fi
+}
+
+inline charge_for(j)
+{
 	if
 	:: true ->
 #ifndef CHARGE_LATE
@@ -691,6 +701,7 @@ inline round()
 		if
 		:: atomic { visible[n] && !siglock[group(n)] -> siglock[group(n)] = true };
 			seen = 0;
+			some_there = false;
 			if
 			:: THREADS -> list_task(0); list_task(1); list_task(2)
 			:: else -> list_task(task)
@@ -728,14 +739,22 @@ inline round()
 	:: !found -> ret = ESRCH
 	:: else ->
 		do
+		:: prepared == count || refused -> break
+		:: else -> prepare(prepared)
+		od;
+		do
 		:: ready == count || refused -> break
 		:: else ->
-			prepare(ready);
+			charge_for(ready);
 			if
-			:: refused -> ret = REFUSED; ready++
+			:: refused
 			:: else -> ready++
 			fi
-		od
+		od;
+		if
+		:: refused -> ret = REFUSED
+		:: else
+		fi
 	fi;
 	i = 0;
 	n = 0
@@ -788,7 +807,7 @@ inline attach(c, of_whom)
 			fi;
 #endif
 			if
-			:: i < ready -> put(mto[i])
+			:: i < prepared -> put(mto[i])
 			:: else
 			fi
 		fi;
@@ -813,6 +832,7 @@ inline attach(c, of_whom)
 		t = 0;
 		x = 0;
 		count = 0;
+		prepared = 0;
 		ready = 0;
 		room = 0;
 		seen = 0;

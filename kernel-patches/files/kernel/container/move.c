@@ -118,6 +118,7 @@ static bool move_list(struct container_move *move, struct task_struct *task,
 	struct task_struct *t;
 	bool found = false;
 
+	move->some_there = false;	/* who was there may have exited since */
 	if (move->whole_group) {
 		rcu_read_lock();	/* for the list's checks; it cannot change */
 		__for_each_thread(task->signal, t)
@@ -167,7 +168,7 @@ int container_may_attach(struct container *to, struct task_struct *task,
 	return 0;
 }
 
-/* Ask all subsystems of the hierarchy whether the task may move. */
+/* Have all subsystems of the hierarchy charge for the task, or refuse it. */
 static int move_charge(struct container_move *move, struct moving_task *m)
 {
 	unsigned long mask = move->to->root->subsys_mask;
