@@ -3,11 +3,13 @@
 package guesttest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -558,6 +560,35 @@ func TestCpusetMoveOfTheMorePowerful(t *testing.T) {
 	}
 	must(t, attach(equal))
 	wantError(t, attach(powerful), unix.EPERM, "a move of a process with more capabilities")
+	_, err := fmt.Fprint(openAs(t, ordinary, d.File("tasks")), powerful)
+	wantError(t, err, unix.EPERM, "a move of that, for which root writes to a file that the owner has opened")
 	wantTasks(t, d, equal)
 	kill(equal)
+}
+
+// A process one of whose threads may not come is not charged for, not even for the moment: no trace of the others is left.
+func TestCpusetMoveWithTheMorePowerful(t *testing.T) {
+	begin(t)
+	d := delegated(t, cpusets(t, "bc").Root(), "theirs")
+	set(t, d, "cpus", "0")
+	set(t, d, "mems", "0")
+	l := newWorker(t, tempDir(t))
+	t.Cleanup(l.killAll)
+	must(t, l.bear("fork", nil, "leader"))
+	leader := l.actors["leader"]
+	do := func(number uintptr, args ...uintptr) {
+		t.Helper()
+		got(l.call(leader, number, args...))(t)
+	}
+	do(unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)
+	do(unix.SYS_SETRESUID, ordinary, ordinary, ordinary)
+	must(t, l.bear("thread", leader, "thread"))
+	// The thread has the capabilities still, and the leader drops his.
+	none := binary.NativeEndian.AppendUint32(nil, unix.LINUX_CAPABILITY_VERSION_3)
+	header := l.stage.Text(leader.part, string(none))
+	do(unix.SYS_CAPSET, header, header+unsafe.Sizeof(unix.CapUserHeader{}))
+	err := asUser(t, ordinary, ordinary, ordinary, func() error { return d.AttachProc(leader.pid) })
+	wantError(t, err, unix.EPERM, "a move of a process with a thread that has more capabilities")
+	wantTasks(t, d)
+	wantCounter(t, d, "numtasks", counter{barrier: unlimited, limit: unlimited})
 }

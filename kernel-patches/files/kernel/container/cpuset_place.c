@@ -66,6 +66,7 @@
  * task copies, CPUs, nodes and the flags of spreading, is brought in line so.
  */
 #include <linux/cpu.h>
+#include <linux/cred.h>
 #include <linux/irq_work.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -363,6 +364,16 @@ static bool is_habitable(const struct cpuset *cs)
 	return !cpumask_empty(&cs->set.cpus) && !nodes_empty(cs->set.mems);
 }
 
+/* May the one with @cred have @task run elsewhere?  The hook asks for current's. */
+static int may_place(struct task_struct *task, const struct cred *cred)
+{
+	const struct cred *own = override_creds(cred);
+	int ret = security_task_setscheduler(task);
+
+	revert_creds(own);
+	return ret;
+}
+
 /*
  * Who is born in a container of his own is not moved there: cpuset_can_attach() does not
  * hear of it.  Nobody can empty a cpuset whose directory does not show yet.
@@ -370,8 +381,15 @@ static bool is_habitable(const struct cpuset *cs)
 int cpuset_may_attach(struct container_subsys_state *to,
 		      struct task_struct *task, const struct cred *cred)
 {
+	int ret;
+
 	guard(mutex)(&cpuset_mutex);
-	return is_habitable(cpuset_of(to)) ? 0 : -ENOSPC;
+	if (!is_habitable(cpuset_of(to)))
+		return -ENOSPC;
+	ret = task_can_attach(task);
+	if (ret || !cred)
+		return ret;
+	return may_place(task, cred);
 }
 
 int cpuset_can_attach(struct container_subsys_state *to,
@@ -383,12 +401,6 @@ int cpuset_can_attach(struct container_subsys_state *to,
 	mutex_lock(&cpuset_mutex);
 	ret = -ENOSPC;
 	if (!is_habitable(cs))
-		goto out;
-	ret = task_can_attach(task);
-	if (ret)
-		goto out;
-	ret = security_task_setscheduler(task);
-	if (ret)
 		goto out;
 	ret = cpuset_deadline_reserve(cs, task);
 	if (ret)
