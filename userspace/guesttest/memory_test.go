@@ -66,6 +66,26 @@ func TestMemoryIsGivenBack(t *testing.T) {
 			h := mount(t, named("listings"))
 			return func() { got(h.Root().Tasks())(t) }
 		}},
+		// Where tasks move meanwhile, a listing ends with a list of all tasks of the machine: on ppc64 here, whose processors run beside each other.
+		{"listings beside moves", 1000, 512, func(t *testing.T) func() {
+			stays, hops := mount(t, named("stays")), mount(t, named("hops"))
+			pid, _ := threaded(t, 200)
+			home, places := mkdir(t, stays.Root(), "home"), [2]containerfs.Container{mkdir(t, hops.Root(), "1", "2"), hops.Container("/2")}
+			hopper, resident := sleeper(t), sleeper(t)
+			must(t, home.AttachProc(pid))
+			must(t, places[0].AttachProc(pid))
+			must(t, home.Attach(resident))
+			must(t, places[1].Attach(resident)) // so that no move takes memory
+			must(t, home.Attach(hopper))
+			r := &race{t: t}
+			at := 0
+			r.worker("mover", func() error {
+				at++
+				return places[at%2].Attach(hopper)
+			})
+			t.Cleanup(r.finish)
+			return func() { got(home.Tasks())(t) }
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			begin(t)
