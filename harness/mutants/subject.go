@@ -12,7 +12,7 @@ import (
 // subjects name, by the files of the kernel's code, the tests that are the first to look at a mutant there: those of what the file is about. The
 // first line whose file matches counts.
 var subjects = []struct{ file, tests string }{
-	{`^(member|move|set)\.c$`, "Move|RaceFork|RaceProcess|RaceExit|Held|Reaped|Child|KernelThreads|Idle|Subsys|FailFork|FailAttach|Exec|Hotplug|RaceKill|RaceNs|KillForkBomb"},
+	{`^(member|move|set)\.c$`, "Move|RaceFork|RaceProcess|RaceExit|Held|Reaped|Child|KernelThreads|Idle|Subsys|FailFork|FailAttach|Exec|Hotplug|RaceKill|RaceNs|NsHeld|KillForkBomb"},
 	{`^(tracking|walk)\.c$`, "RaceFork|RaceReaders|RaceListing|Held|Idle|FailMount|Mount|Unmount|Hotplug|Listing|LongListing|Kill|Starved|Move|Reaped|Subsys"},
 	{`^css\.c$`, "Subsys|Mkdir|Rmdir|Fail(Mount|Mkdir|Attach)|RaceForkAgainstDirectories|CpuacctBeginsAnew"},
 	{`^(root|mount)\.c$`, "Mount|Unmount|Remount|ProcMounts|Subsys|FailMount|FailSecond|FailRemount|RaceForkAgainst(Mounts|FirstMount)|Legacy"},
