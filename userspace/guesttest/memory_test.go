@@ -14,7 +14,7 @@ import (
 )
 
 // What is made and ends gives all of its memory back. Each operation is done so often that losing its smallest allocation would show beside what else comes and
-// goes in the machine, 400 kB at times: it would be 0.6 to 2 MB. On debug kernels KASAN keeps for a while what has been freed. The code is that of all
+// goes in the machine, a few 100 kB for a while: it would be 0.6 to 2 MB. On debug kernels KASAN keeps for a while what has been freed. The code is that of all
 // architectures, so one runs each row: the faster one, or the one whose emulated processors run beside each other.
 func TestMemoryIsGivenBack(t *testing.T) {
 	long := "/" + strings.Repeat("a", 3000)
@@ -71,9 +71,8 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		}},
 		// Where tasks move meanwhile, a listing ends with a list of all tasks of the machine.
 		{"listings beside moves", "ppc64", 400, 4096, func(t *testing.T) func() {
-			stays, hops := mount(t, named("stays")), mount(t, named("hops"))
+			home, places := homeAndPlaces(t)
 			pid, tids := threaded(t, 1000)
-			home, places := mkdir(t, stays.Root(), "home"), [2]containerfs.Container{mkdir(t, hops.Root(), "1", "2"), hops.Container("/2")}
 			hopper, resident := sleeper(t), sleeper(t)
 			must(t, home.AttachProc(pid))
 			must(t, places[0].AttachProc(pid))

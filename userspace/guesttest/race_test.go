@@ -451,12 +451,17 @@ func TestRaceReaders(t *testing.T) {
 	wantQuiet(t, trees)
 }
 
+// homeAndPlaces returns a container for tasks that stay there, and two in another hierarchy between which they hop.
+func homeAndPlaces(t *testing.T) (home containerfs.Container, places [2]containerfs.Container) {
+	t.Helper()
+	stays, hops := mount(t, named("stays")), mount(t, named("hops"))
+	return mkdir(t, stays.Root(), "home"), [2]containerfs.Container{mkdir(t, hops.Root(), "1", "2"), hops.Container("/2")}
+}
+
 // A task that stays where it is in one hierarchy is listed there, however it is moved about in another.
 func TestRaceListingHasWhoHops(t *testing.T) {
 	begin(t)
-	stays, hops := mount(t, named("stays")), mount(t, named("hops"))
-	home := mkdir(t, stays.Root(), "home")
-	places := [2]containerfs.Container{mkdir(t, hops.Root(), "1", "2"), hops.Container("/2")}
+	home, places := homeAndPlaces(t)
 	// A crowd on either side, so that it takes a while to get from one to the other.
 	for _, place := range places {
 		pid, _ := threaded(t, 100)
@@ -488,9 +493,7 @@ func TestRaceListingHasWhoHops(t *testing.T) {
 // That is so, too, where there are moves within each walk of the list: whoever moves tasks wakes up, again and again, on the CPU of who reads.
 func TestListingHasAllWhileOthersHop(t *testing.T) {
 	begin(t)
-	stays, hops := mount(t, named("stays")), mount(t, named("hops"))
-	home := mkdir(t, stays.Root(), "home")
-	places := [2]containerfs.Container{mkdir(t, hops.Root(), "1", "2"), hops.Container("/2")}
+	home, places := homeAndPlaces(t)
 	pid, _ := threaded(t, 200)
 	must(t, home.AttachProc(pid))
 	hopper := sleeper(t)
