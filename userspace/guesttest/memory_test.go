@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"gpc/userspace/containerfs"
 	"gpc/userspace/guesttest/bare"
 )
@@ -65,31 +67,37 @@ func TestMemoryIsGivenBack(t *testing.T) {
 				must(t, c.Remove())
 			}
 		}},
+		{"servers", "amd64", 500, 100 * 128, func(t *testing.T) func() {
+			h := mount(t, bound("ns"))
+			return func() {
+				for range 100 {
+					kill(got(bare.SpawnNew(unix.CLONE_NEWUTS, bare.Sleeps))(t))
+				}
+				eventually(t, "their containers have gone", func() bool { return len(got(h.Root().Children())(t)) == 0 })
+			}
+		}},
 		{"listings", "amd64", 12_000, 64, func(t *testing.T) func() {
 			h := mount(t, named("listings"))
 			return func() { got(h.Root().Tasks())(t) }
 		}},
 		// Where tasks move meanwhile, a listing ends with a list of all tasks of the machine.
 		{"listings beside moves", "ppc64", 400, 4096, func(t *testing.T) func() {
-			home, places := homeAndPlaces(t)
-			pid, tids := threaded(t, 1000)
-			hopper, resident := sleeper(t), sleeper(t)
-			must(t, home.AttachProc(pid))
-			must(t, places[0].AttachProc(pid))
-			must(t, home.Attach(resident))
-			must(t, places[1].Attach(resident)) // so that no move takes memory
-			must(t, home.Attach(hopper))
-			r := &race{t: t}
-			at := 0
-			r.worker("mover", func() error {
-				at++
-				return places[at%2].Attach(hopper)
-			})
-			t.Cleanup(r.finish)
+			home, crowd := besideMoves(t)
+			_, tids := crowd()
 			return func() {
 				if tasks := got(home.Tasks())(t); len(tasks) != len(tids)+2 {
 					t.Errorf("%d tasks are listed, there are %d", len(tasks), len(tids)+2)
 				}
+			}
+		}},
+		{"tasks that were listed beside moves", "ppc64", 4, 1000 * 4096, func(t *testing.T) func() {
+			home, crowd := besideMoves(t)
+			return func() {
+				pid, _ := crowd()
+				for range 25 {
+					got(home.Tasks())(t)
+				}
+				kill(pid)
 			}
 		}},
 	} {
@@ -112,6 +120,31 @@ func TestMemoryIsGivenBack(t *testing.T) {
 			}
 			t.Logf("grown by %d of %d bytes", unreclaimable(t)-before, tt.times*tt.smallest)
 		})
+	}
+}
+
+// besideMoves makes a container and keeps a task of it moving, in another hierarchy, past one that stays, until the end of the test; crowd makes a process of
+// 1001 threads there.
+func besideMoves(t *testing.T) (home containerfs.Container, crowd func() (pid int, tids []int)) {
+	t.Helper()
+	home, places := homeAndPlaces(t)
+	hopper, resident := sleeper(t), sleeper(t)
+	must(t, home.Attach(resident))
+	must(t, places[1].Attach(resident)) // and the crowd on the other side, so that no move takes memory
+	must(t, home.Attach(hopper))
+	r := &race{t: t}
+	at := 0
+	r.worker("mover", func() error {
+		at++
+		return places[at%2].Attach(hopper)
+	})
+	t.Cleanup(r.finish)
+	return home, func() (int, []int) {
+		t.Helper()
+		pid, tids := threaded(t, 1000)
+		must(t, home.AttachProc(pid))
+		must(t, places[0].AttachProc(pid))
+		return pid, tids
 	}
 }
 
