@@ -131,9 +131,15 @@ func (g Generated) control(ctx context.Context, lab *kernel.Lab, j *journal, tar
 		return nil, err
 	}
 	times := map[string]float64{}
+	var said strings.Builder // by the test that runs
 	step := progress.Start("run the tests without a mutant", len(missing))
 	reason, err := stage(ctx, lab, image, Mutant{Tests: missing}.Pattern(), regress.Limit, func(e regress.Event) {
-		if e.TopLevel() && e.Ends() {
+		switch {
+		case e.TopLevel() && e.Action == "run":
+			said.Reset()
+		case e.Action == "output":
+			said.WriteString(e.Output)
+		case e.TopLevel() && e.Ends():
 			times[e.Test] = e.Elapsed
 			step.Add(1)
 		}
@@ -143,7 +149,7 @@ func (g Generated) control(ctx context.Context, lab *kernel.Lab, j *journal, tar
 		return nil, err
 	}
 	if reason != "" {
-		return nil, fmt.Errorf("without a mutant, too, the tests fail, so they say nothing of one: %s", reason)
+		return nil, fmt.Errorf("without a mutant, too, the tests fail, so they say nothing of one: %s\n%s", reason, strings.TrimSpace(said.String()))
 	}
 	err = j.add(entry{Times: times})
 	return j.times(), err
