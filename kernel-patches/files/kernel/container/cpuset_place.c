@@ -62,8 +62,10 @@
  * has missed the child it had passed the place where the child was to be, so it
  * had begun, and fork sees it unsettled, or it is over: then fork sees it in
  * the parent, who had its turn, and differs from the child.  If the parent has been
- * moved since, fork sees that.  In both cases the child gets what its own cpuset has.  All that a
- * task copies, CPUs, nodes and the flags of spreading, is brought in line so.
+ * moved since, fork sees that.  What it reads of the parent is of one moment only if no move has
+ * begun meanwhile: so cpuset_unsettle() counts.  In all these cases the child gets what its
+ * own cpuset has.  All that a task copies, CPUs, nodes and the flags of spreading, is
+ * brought in line so.  kernel-patches/models/placement.pml has a model of this.
  */
 #include <linux/cpu.h>
 #include <linux/cred.h>
@@ -83,8 +85,12 @@ DEFINE_RAW_SPINLOCK(cpuset_effective_lock);
 seqcount_raw_spinlock_t cpuset_effective_seq =
 	SEQCNT_RAW_SPINLOCK_ZERO(cpuset_effective_seq, &cpuset_effective_lock);
 
-/* Changes and moves under way, and what of the memory's part follows later. */
-static atomic_t unsettled = ATOMIC_INIT(0);
+/*
+ * Changes and moves under way, and what of the memory's part follows later: how many
+ * there are in the lower half, and in the upper one how many have ever begun.
+ */
+static atomic64_t unsettled = ATOMIC64_INIT(0);
+#define UNSETTLED_BEGUN	(1ULL << 32)
 
 /*
  * The thread group that a move has announced, until its last task is settled, and
@@ -115,19 +121,19 @@ void cpuset_look_at_forks(void)
 void cpuset_unsettle(void)
 {
 	/* The value returned makes it a full barrier. */
-	(void)atomic_inc_return(&unsettled);
+	(void)atomic64_add_return(UNSETTLED_BEGUN + 1, &unsettled);
 }
 
 /* All tasks have what their cpusets have.  Pairs with cpusets_settled(). */
 void cpuset_settle(void)
 {
-	(void)atomic_fetch_dec_release(&unsettled);
+	WARN_ON_ONCE(!lower_32_bits(atomic64_fetch_dec_release(&unsettled)));
 }
 
 /* If so, whatever has changed can be seen in the tasks.  Any context. */
 bool cpusets_settled(void)
 {
-	return !atomic_read_acquire(&unsettled);
+	return !lower_32_bits(atomic64_read_acquire(&unsettled));
 }
 
 /* Effective CPUs */
@@ -230,7 +236,9 @@ static void place_task(struct cpuset *cs, struct task_struct *task)
 		forget_wish(task);
 		set_cpus_allowed_ptr(task, able);
 	}
-	if (from != cs && !has_active(cs, cpu_possible_mask))
+	/* If it has one, its CPUs were too few for what the task has asked for. */
+	if (from != cs && (!has_active(cs, cpu_possible_mask) ||
+			   has_active(cs, able)))
 		irq_work_queue(&loan_irq_work);
 }
 
@@ -468,6 +476,21 @@ static bool same_placement(struct task_struct *a, struct task_struct *b)
 }
 
 /*
+ * Is the child as its parent is, and in the same cpuset?  What was read to tell is of no
+ * one moment if a move has begun since @state was: the parent may have come from the
+ * child's cpuset, or be back there.  Pairs with cpuset_unsettle().
+ */
+static __always_inline bool is_as_parent(struct task_struct *child, s64 state)
+{
+	if (rcu_access_pointer(child->containers) !=
+	    rcu_access_pointer(current->containers) ||
+	    !same_placement(child, current))
+		return false;
+	smp_rmb();
+	return upper_32_bits(atomic64_read(&unsettled)) == upper_32_bits(state);
+}
+
+/*
  * Could a change or a move that is under way have missed the child?  If not, and one
  * that is over has, then the parent shows what has changed.
  */
@@ -500,11 +523,12 @@ static void follow_parent(struct task_struct *child)
 static noinline void settle_child(struct task_struct *child, bool alone)
 {
 	unsigned int due = CPUSET_DUE_ALL;
+	s64 state = atomic64_read_acquire(&unsettled);
 	struct cpuset *cs, *parents;
 
 	if (!child->pid)
 		return;		/* an idle task */
-	if (!alone && !may_be_missed(child) && same_placement(child, current))
+	if (!alone && !may_be_missed(child) && is_as_parent(child, state))
 		return;
 
 	mutex_lock(&cpuset_mutex);
@@ -526,15 +550,11 @@ static noinline void settle_child(struct task_struct *child, bool alone)
 
 void __container_cpuset_post_fork(struct task_struct *child, bool alone)
 {
-	/*
-	 * In this order: what has been settled shows in the parent, if it is still
-	 * where the child is.
-	 */
-	bool settled = cpusets_settled();
+	/* In this order: what has been settled shows in the parent. */
+	s64 state = atomic64_read_acquire(&unsettled);
 
-	alone |= rcu_access_pointer(child->containers) !=
-		 rcu_access_pointer(current->containers);
-	if (unlikely(alone || !settled || !same_placement(child, current)))
+	if (unlikely(alone || lower_32_bits(state) ||
+		     !is_as_parent(child, state)))
 		settle_child(child, alone);
 }
 

@@ -269,6 +269,7 @@ static noinline bool fork_stale_slow(struct task_struct *child,
 							      true);
 	u32 now = counting | CONTAINER_FORK_ASKED;
 
+	/* can_fork_odd() has done so, or there was nothing to track at that time. */
 	if (!child->pid) {
 		child->container_counted = 0;
 		return false;
