@@ -292,6 +292,33 @@ func TestCpusetDeadline(t *testing.T) {
 	}
 }
 
+// What has been promised counts against the CPUs that are there and that no exclusive cpuset below has for itself.
+func TestCpusetDeadlineShrinks(t *testing.T) {
+	begin(t)
+	a := exclusive(t, cpusets(t).Root(), "a", "1-3")
+	inner := exclusive(t, a, "inner", "1")
+	domain := got(containerfs.ParseCPUs("2-3"))(t)
+	var pids []int
+	for range 2 {
+		pid := got(bare.Fork(bare.Naps))(t)
+		t.Cleanup(func() { kill(pid) })
+		must(t, a.Attach(pid))
+		must(t, wish(pid, 2, 3))
+		wantError(t, promise(t, pid, 60, domain), 0, "60%% of two CPUs")
+		pids = append(pids, pid)
+	}
+	wantRefused(t, a, "cpus", "1-2", unix.EBUSY)
+	must(t, inner.Remove())
+	unplugged(t, func() {
+		wantRefused(t, a, "cpus", "1-2", unix.EBUSY)
+		set(t, a, "cpus", "2-3")
+	}, 1)
+	for _, pid := range pids {
+		kill(pid)
+	}
+	eventually(t, "their time is free", func() bool { return a.Write("cpuset.cpus", "2") == nil })
+}
+
 // A task that gives up what it has been promised may go where there is no time.
 func TestCpusetDeadlineGivenUp(t *testing.T) {
 	begin(t)

@@ -167,8 +167,7 @@ static int check_rules(struct cpuset *cs, const struct cpuset_settings *set)
 				return -EINVAL;
 	/* Deadline tasks have been promised time on what it has, if there are any. */
 	if (cpuset_has(cs, CPUSET_CPU_EXCLUSIVE) &&
-	    !cpumask_empty(&set->cpus) &&
-	    !cpuset_cpumask_can_shrink(&cs->set.cpus, &set->cpus))
+	    !cpumask_empty(&set->cpus) && !cpuset_deadline_fits(cs, set))
 		return -EBUSY;
 	return 0;
 }

@@ -167,6 +167,8 @@ int cpuset_domains_prepare(struct cpuset_domains *domains, struct cpuset *cs,
 void cpuset_domains_rebuild(struct cpuset_domains *domains);
 void cpuset_domains_cpus_changed(void);
 void cpuset_domains_count(const struct cpuset *cs, int sign);
+bool cpuset_deadline_fits(const struct cpuset *cs,
+			  const struct cpuset_settings *set);
 int cpuset_deadline_reserve(struct cpuset *to, struct task_struct *task);
 void cpuset_deadline_settle(struct task_struct *task, bool arrived);
 

@@ -156,19 +156,30 @@ static bool domain_cpus(struct cpuset_domains *domains, const struct cpuset *cs,
 	return own_cpus(cpus, cs) && cpumask_and(cpus, cpus, region);
 }
 
-/* Add the domains of one region. */
-static void add_region(struct cpuset_domains *domains, struct cpuset *top)
+/* What there is for a cpuset's region, if it has these settings.  Is there any? */
+static bool region_of(struct cpumask *region, const struct cpuset *top,
+		      const struct cpuset_settings *set)
 {
-	static struct cpumask region, cpus;	/* under cpuset_mutex */
-	unsigned int first = domains->count;
+	static struct cpumask cpus;	/* under cpuset_mutex */
 	struct cpuset *pos;
 
-	if (!own_cpus(&region, top))
-		return;
+	cpumask_and(region, &set->cpus, cpu_active_mask);
 	list_for_each_entry(pos, &top->children, sibling)
 		if (cpuset_has(pos, CPUSET_CPU_EXCLUSIVE) &&
 		    own_cpus(&cpus, pos))
-			cpumask_andnot(&region, &region, &cpus);
+			cpumask_andnot(region, region, &cpus);
+	return !cpumask_empty(region);
+}
+
+/* Add the domains of one region. */
+static void add_region(struct cpuset_domains *domains, struct cpuset *top)
+{
+	static struct cpumask region;	/* under cpuset_mutex */
+	unsigned int first = domains->count;
+	struct cpuset *pos;
+
+	if (!region_of(&region, top, &top->set))
+		return;
 	/* Whom the command line has isolated nobody balances. */
 	cpumask_and(&region, &region, housekeeping_cpumask(HK_TYPE_DOMAIN));
 
@@ -220,6 +231,26 @@ void cpuset_lock(void)
 void cpuset_unlock(void)
 {
 	mutex_unlock(&cpuset_mutex);
+}
+
+/**
+ * cpuset_deadline_fits - is there still all that has been promised, with other settings?
+ * @cs: an exclusive cpuset
+ * @set: the settings
+ *
+ * Of what has been promised to the tasks of its region.  Under cpu_hotplug_lock and
+ * cpuset_mutex.
+ */
+bool cpuset_deadline_fits(const struct cpuset *cs,
+			  const struct cpuset_settings *set)
+{
+	static struct cpumask region, rest;	/* under cpuset_mutex */
+
+	/* Any CPU of the region has its account, one that is offline another. */
+	if (!region_of(&region, cs, &cs->set))
+		return true;
+	region_of(&rest, cs, set);
+	return cpuset_cpumask_can_shrink(&region, &rest);
 }
 
 /* Time that a domain has set aside for a deadline task on its way there. */
