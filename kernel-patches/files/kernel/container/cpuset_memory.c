@@ -21,6 +21,7 @@
 #include <linux/memory.h>
 #include <linux/mempolicy.h>
 #include <linux/oom.h>
+#include <linux/oom.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -296,6 +297,23 @@ static bool leads_mm(struct task_struct *task)
 	       task_has_begun_to_exit(task->group_leader);
 }
 
+/* The address space of a group, from any thread that has not left it, or NULL. */
+static struct mm_struct *get_group_mm(struct task_struct *task)
+{
+	struct mm_struct *mm;
+	struct task_struct *p;
+
+	guard(rcu)();
+	p = find_lock_task_mm(task);
+	if (!p)
+		return NULL;
+	mm = p->flags & PF_KTHREAD ? NULL : p->mm;
+	if (mm)
+		mmget(mm);
+	task_unlock(p);
+	return mm;
+}
+
 /**
  * cpuset_task_set_mems - give a task the effective nodes of its cpuset
  * @cs: the cpuset
@@ -326,7 +344,7 @@ void cpuset_task_set_mems(struct cpuset *cs, struct task_struct *task)
 	local_irq_enable();
 	task_unlock(task);
 
-	mm = leads_mm(task) ? get_task_mm(task) : NULL;
+	mm = leads_mm(task) ? get_group_mm(task) : NULL;
 	if (mm)
 		mm_move_queue(mm, &from, &cs->mems,
 			      cpuset_has(cs, CPUSET_MEMORY_MIGRATE));
