@@ -50,7 +50,11 @@ struct container_kill {
 static struct container_kill *kill_now;
 static DEFINE_SPINLOCK(kill_lock);
 
-/* What kill(2) asks, of the opener instead of current.  Under rcu_read_lock(). */
+/*
+ * What kill(2) asks, of the opener instead of current.  Not for the audit log: a security
+ * module that kills whoever it hears of would mean current, which may be a task that forks,
+ * under its siglock.  Under rcu_read_lock().
+ */
 static bool may_signal(struct container_kill *k, struct task_struct *task)
 {
 	const struct cred *cred = k->opener->f_cred;
@@ -60,7 +64,7 @@ static bool may_signal(struct container_kill *k, struct task_struct *task)
 	    !uid_eq(cred->euid, tcred->uid) &&
 	    !uid_eq(cred->uid, tcred->suid) &&
 	    !uid_eq(cred->uid, tcred->uid) &&
-	    !file_ns_capable(k->opener, tcred->user_ns, CAP_KILL))
+	    security_capable(cred, tcred->user_ns, CAP_KILL, CAP_OPT_NOAUDIT))
 		return false;
 	return !security_task_kill(task, SEND_SIG_NOINFO, SIGKILL, cred);
 }
