@@ -68,7 +68,14 @@ func TestLegacyMountIsTheSame(t *testing.T) {
 	if text := got(root.Child("a").ReadString("cpus"))(t); text != "1" {
 		t.Errorf("cpus: %q", text)
 	}
-	must(t, set.Remove())
+	// Both ways at a time: somebody who lists a directory by one might read a name that is freed by the other.
+	renamed := root.Child("b").Dir()
+	for _, c := range []containerfs.Container{root.Child("a"), set} {
+		wantError(t, unix.Rename(c.Dir(), filepath.Join(filepath.Dir(c.Dir()), "b")), unix.EBUSY, "rename in %s", filepath.Dir(c.Dir()))
+	}
+	must(t, again.Unmount())
+	must(t, unix.Rename(root.Child("a").Dir(), renamed))
+	must(t, root.Child("b").Remove())
 }
 
 func TestLegacyMountErrors(t *testing.T) {

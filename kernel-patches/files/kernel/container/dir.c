@@ -394,6 +394,8 @@ static int container_rename(struct kernfs_node *kn,
 			    struct kernfs_node *new_parent,
 			    const char *new_name)
 {
+	struct containerfs_root *root;
+	struct container *cont;
 	int ret;
 
 	if (kernfs_type(kn) != KERNFS_DIR)
@@ -404,7 +406,19 @@ static int container_rename(struct kernfs_node *kn,
 	if (ret)
 		return ret;
 
-	return kernfs_rename_ns(kn, new_parent, new_name, NULL);
+	cont = container_kn_lock(kn);
+	if (!cont)
+		return -ENOENT;
+	/*
+	 * kernfs frees the old name at once, and readdir holds on to names by the lock of
+	 * the directory's inode alone: the other superblock has one of its own.
+	 */
+	root = cont->root;
+	ret = -EBUSY;
+	if (!rcu_access_pointer(root->sb[0]) || !rcu_access_pointer(root->sb[1]))
+		ret = kernfs_rename_ns(kn, new_parent, new_name, NULL);
+	container_kn_unlock(kn);
+	return ret;
 }
 
 struct kernfs_syscall_ops containerfs_syscall_ops = {

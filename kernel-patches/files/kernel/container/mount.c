@@ -306,6 +306,14 @@ static struct super_block __rcu **sb_as(struct containerfs_root *root,
 	return &root->sb[type != &container_fs_type];
 }
 
+static void set_sb(struct containerfs_root *root, struct fs_context *fc)
+{
+	/* container_rename() must not overlook it once its directories can be read. */
+	mutex_lock(&container_mutex);
+	rcu_assign_pointer(*sb_as(root, fc->fs_type), fc->root->d_sb);
+	mutex_unlock(&container_mutex);
+}
+
 static int container_get_tree(struct fs_context *fc)
 {
 	struct container_fs_context *ctx = container_fc(fc);
@@ -347,8 +355,7 @@ static int container_get_tree(struct fs_context *fc)
 	if (!ctx->kfc.new_sb_created)
 		put_root(ctx->root);
 	else if (!ret)
-		rcu_assign_pointer(*sb_as(ctx->root, fc->fs_type),
-				   fc->root->d_sb);
+		set_sb(ctx->root, fc);
 	return ret;
 }
 
