@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -246,6 +247,25 @@ func TestBCRaceAgainstLoweredLimit(t *testing.T) {
 			last = held
 		}
 		return nil
+	})
+	r.wait()
+}
+
+// Who has closed all files and left may remove the container at once, whoever is about to give back what was kept at hand there.
+func TestBCRaceRemoveBesideReaders(t *testing.T) {
+	begin(t)
+	root := beancounters(t).Root()
+	r := &race{t: t}
+	for range 2 {
+		r.worker("reader", func() error {
+			time.Sleep(20 * time.Millisecond) // until something is kept at hand again
+			_, err := os.ReadFile(root.File("bc.resources"))
+			return err
+		})
+	}
+	c := root.Child("c")
+	r.worker("remover", func() error {
+		return errors.Join(c.Create(), c.Attach(0), filesRound(5), root.Attach(0), c.Remove())
 	})
 	r.wait()
 }

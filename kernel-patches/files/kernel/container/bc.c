@@ -53,6 +53,7 @@ static struct container_subsys_state *bc_create(struct container_subsys *ss,
 		return ERR_PTR(-ENOMEM);
 	}
 	mutex_init(&bc->lock);
+	spin_lock_init(&bc->recall_lock);
 	INIT_LIST_HEAD(&bc->children);
 	INIT_LIST_HEAD(&bc->sibling);
 	for (i = 0; i < bc_nr_resources; i++) {
@@ -74,7 +75,7 @@ static struct container_subsys_state *bc_create(struct container_subsys *ss,
 /* Files that were closed are to keep nobody from removing the container. */
 static void bc_drain(struct container_subsys_state *css)
 {
-	bc_close_stocks(bc_of(css));
+	bc_drain_stocks(bc_of(css));
 }
 
 static void bc_remove(struct container_subsys_state *css)

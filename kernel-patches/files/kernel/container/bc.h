@@ -94,6 +94,7 @@ struct beancounter {
 	atomic_t __percpu *stocks;	/* by resource id: 0 for none, or free units + 1 */
 	struct bc_counter counters[MAX_BC_RESOURCES];
 	struct mutex lock;		/* for those who change or read counters */
+	spinlock_t recall_lock;		/* from the end of a stock to its last reference's */
 	struct list_head children;	/* container_mutex; RCU for readers */
 	struct list_head sibling;
 };
@@ -155,6 +156,7 @@ struct beancounter *bc_pin(struct beancounter *bc);
 
 /* bc_stock.c */
 void bc_close_stocks(struct beancounter *bc);
+void bc_drain_stocks(struct beancounter *bc);
 
 /* bc_terms.c */
 void bc_init_counter(struct bc_counter *counter, unsigned long barrier,

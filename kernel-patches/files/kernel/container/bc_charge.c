@@ -151,12 +151,13 @@ static int refuse(struct beancounter *by, const struct bc_resource *res,
 
 /*
  * May the caller go beyond barriers?  Asked only where there is one.  Not to is no attempt
- * at anything, so it is none for the audit log.
+ * at anything, so it is none for the audit log.  It is about himself, and not about whose
+ * credentials he has for the moment, as in overlayfs.
  */
 static bool goes_to_limit(enum bc_severity severity)
 {
 	return severity == BC_BARRIER &&
-	       ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
+	       has_capability_noaudit(current, CAP_SYS_ADMIN);
 }
 
 /**

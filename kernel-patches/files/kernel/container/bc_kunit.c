@@ -66,6 +66,7 @@ static struct row *new_row(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0,
 				kunit_add_action_or_reset(test, free_stocks, bc));
 		mutex_init(&bc->lock);
+		spin_lock_init(&bc->recall_lock);
 		INIT_LIST_HEAD(&bc->children);
 		bc->level = i;
 		atomic_set(&bc->live, 1);

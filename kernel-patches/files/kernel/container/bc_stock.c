@@ -31,10 +31,7 @@ static bool may_stock(struct beancounter *bc)
 	       (atomic_read(&bc->live) && !READ_ONCE(bc->removed));
 }
 
-/*
- * End a CPU's stock.  Returns how many units were in it: the caller drops their
- * references where interrupts are on.
- */
+/* End a CPU's stock.  Returns how many units were in it, whose references are the caller's. */
 static unsigned int end_stock(struct beancounter *bc,
 			      const struct bc_resource *res, int cpu)
 {
@@ -60,15 +57,13 @@ static unsigned int end_stock(struct beancounter *bc,
 static void recall_stock(struct beancounter *bc, const struct bc_resource *res,
 			 int cpu)
 {
-	unsigned int units;
 	unsigned long flags;
 
 	if (!atomic_read(per_cpu_ptr(bc->stocks, cpu) + res->id))
 		return;
-	local_irq_save(flags);
-	units = end_stock(bc, res, cpu);
-	local_irq_restore(flags);
-	bc_unpin(bc, res, units);
+	spin_lock_irqsave(&bc->recall_lock, flags);
+	bc_unpin(bc, res, end_stock(bc, res, cpu));
+	spin_unlock_irqrestore(&bc->recall_lock, flags);
 }
 
 /* A walk of a subtree, parents first, that leaves out what has no stocks below. */
@@ -182,4 +177,19 @@ void bc_close_stocks(struct beancounter *bc)
 	for (i = 0; i < bc_nr_resources; i++)
 		for_each_possible_cpu(cpu)
 			recall_stock(bc, bc_resources[i], cpu);
+}
+
+/**
+ * bc_drain_stocks - drop all references of what is kept at hand for a container
+ * @bc: its container may be about to be removed
+ *
+ * Those, too, that somebody else is dropping.  Any context.
+ */
+void bc_drain_stocks(struct beancounter *bc)
+{
+	unsigned long flags;
+
+	bc_close_stocks(bc);
+	spin_lock_irqsave(&bc->recall_lock, flags);
+	spin_unlock_irqrestore(&bc->recall_lock, flags);
 }
