@@ -213,7 +213,8 @@ struct cftype {
  *	that is NULL, move @task to @to?  0, or a negative errno that fails the whole
  *	move.  Current may have other credentials: it need not be who opened the file.
  *	Charges nothing, so nothing undoes it: that is for @can_attach.  Called for
- *	each task that moves, before anything is charged; and with the parent for a
+ *	each task that moves, before anything is charged for any of them, but for a
+ *	thread that is born meanwhile: before it is charged; and with the parent for a
  *	child that is to be born in @to, a container made for it.  Optional.  Holds
  *	container_mutex, may sleep; see @can_attach on forks
  * @can_attach: may @task move to @to?  0, or a negative errno that fails the
