@@ -90,7 +90,7 @@ seqcount_raw_spinlock_t cpuset_effective_seq =
  * there are in the lower half, and in the upper one how many have ever begun.
  */
 static atomic64_t unsettled = ATOMIC64_INIT(0);
-#define UNSETTLED_BEGUN	(1ULL << 32)
+#define UNSETTLED_BEGUN	BIT_ULL(32)
 
 /*
  * The thread group that a move has announced, until its last task is settled, and
@@ -478,7 +478,7 @@ static bool same_placement(struct task_struct *a, struct task_struct *b)
 /*
  * Is the child as its parent is, and in the same cpuset?  What was read to tell is of no
  * one moment if a move has begun since @state was: the parent may have come from the
- * child's cpuset, or be back there.  Pairs with cpuset_unsettle().
+ * child's cpuset, or be back there.
  */
 static __always_inline bool is_as_parent(struct task_struct *child, s64 state)
 {
@@ -486,6 +486,7 @@ static __always_inline bool is_as_parent(struct task_struct *child, s64 state)
 	    rcu_access_pointer(current->containers) ||
 	    !same_placement(child, current))
 		return false;
+	/* Pairs with cpuset_unsettle(). */
 	smp_rmb();
 	return upper_32_bits(atomic64_read(&unsettled)) == upper_32_bits(state);
 }
