@@ -380,6 +380,24 @@ func TestBCWhatIsAtHandIsForAll(t *testing.T) {
 	wantCounter(t, c, "numfiles", counter{0, 10, 0, 10, 10, 5})
 }
 
+// What somebody else keeps at hand neither counts for a maximum nor hides one.
+func TestBCMaximumBesideWhatIsAtHand(t *testing.T) {
+	begin(t)
+	h := beancounters(t)
+	a := mkdir(t, h.Root(), "a")
+	b, c := mkdir(t, a, "b"), mkdir(t, a, "c")
+	p, q := puppetIn(t, b), puppetIn(t, c)
+	p.pinTo(t, 0)
+	q.pinTo(t, 1)
+	p.mustClose(t, p.mustOpen(t, 10)...)
+	for _, files := range []int{5, 12} {
+		q.mustClose(t, q.mustOpen(t, files)...)
+	}
+	wantCounter(t, a, "numfiles", counter{0, 12, 0, 256, 512, 0})
+	wantCounter(t, b, "numfiles", counter{0, 10, 0, 256, 512, 0})
+	wantCounter(t, c, "numfiles", counter{0, 12, 0, 256, 512, 0})
+}
+
 // Who is refused further above has held nothing meanwhile, though somebody beside it has something at hand.
 func TestBCRefusedWasNeverHeld(t *testing.T) {
 	begin(t)
