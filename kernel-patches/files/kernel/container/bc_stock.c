@@ -57,12 +57,17 @@ static unsigned int end_stock(struct beancounter *bc,
 static void recall_stock(struct beancounter *bc, const struct bc_resource *res,
 			 int cpu)
 {
-	unsigned long flags;
+	unsigned long flags, irqs;
+	unsigned int units;
 
 	if (!atomic_read(per_cpu_ptr(bc->stocks, cpu) + res->id))
 		return;
 	spin_lock_irqsave(&bc->recall_lock, flags);
-	bc_unpin(bc, res, end_stock(bc, res, cpu));
+	/* On PREEMPT_RT the lock lets interrupts be. */
+	local_irq_save(irqs);
+	units = end_stock(bc, res, cpu);
+	local_irq_restore(irqs);
+	bc_unpin(bc, res, units);
 	spin_unlock_irqrestore(&bc->recall_lock, flags);
 }
 
@@ -167,7 +172,7 @@ bool bc_open_stock(struct beancounter *bc, const struct bc_resource *res,
  * bc_close_stocks - keep nothing at hand for a container any more
  * @bc: its last task has left, @bc->live has just become 0; or it is removed, or about to be
  *
- * Any context.
+ * Any context in which container_css_put() may be called.
  */
 void bc_close_stocks(struct beancounter *bc)
 {
@@ -183,7 +188,7 @@ void bc_close_stocks(struct beancounter *bc)
  * bc_drain_stocks - drop all references of what is kept at hand for a container
  * @bc: its container may be about to be removed
  *
- * Those, too, that somebody else is dropping.  Any context.
+ * Those, too, that a recall by somebody else is dropping.  Context of bc_close_stocks().
  */
 void bc_drain_stocks(struct beancounter *bc)
 {

@@ -168,7 +168,8 @@ static bool region_of(struct cpumask *region, const struct cpuset *top,
 		if (cpuset_has(pos, CPUSET_CPU_EXCLUSIVE) &&
 		    own_cpus(&cpus, pos))
 			cpumask_andnot(region, region, &cpus);
-	return !cpumask_empty(region);
+	/* Whom the command line has isolated nobody balances. */
+	return cpumask_and(region, region, housekeeping_cpumask(HK_TYPE_DOMAIN));
 }
 
 /* Add the domains of one region. */
@@ -180,9 +181,6 @@ static void add_region(struct cpuset_domains *domains, struct cpuset *top)
 
 	if (!region_of(&region, top, &top->set))
 		return;
-	/* Whom the command line has isolated nobody balances. */
-	cpumask_and(&region, &region, housekeeping_cpumask(HK_TYPE_DOMAIN));
-
 	for (pos = top; pos;
 	     pos = next_in_region(pos, top, !is_balanced(pos)))
 		if (is_balanced(pos) && domain_cpus(domains, pos, &region))
@@ -238,14 +236,17 @@ void cpuset_unlock(void)
  * @cs: an exclusive cpuset
  * @set: the settings
  *
- * Of what has been promised to the tasks of its region.  Under cpu_hotplug_lock and
- * cpuset_mutex.
+ * Of what has been promised to the tasks of its region, as far as that is one domain; in one
+ * that is not balanced, of the first CPU's.  Under cpu_hotplug_lock and cpuset_mutex.
  */
 bool cpuset_deadline_fits(const struct cpuset *cs,
 			  const struct cpuset_settings *set)
 {
 	static struct cpumask region, rest;	/* under cpuset_mutex */
 
+	/* Without such tasks accounts have what each CPU's ordinary ones are promised. */
+	if (!READ_ONCE(deadline_seen))
+		return true;
 	/* Any CPU of the region has its account, one that is offline another. */
 	if (!region_of(&region, cs, &cs->set))
 		return true;

@@ -21,7 +21,6 @@
 #include <linux/memory.h>
 #include <linux/mempolicy.h>
 #include <linux/oom.h>
-#include <linux/oom.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>

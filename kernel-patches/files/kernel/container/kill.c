@@ -51,9 +51,9 @@ static struct container_kill *kill_now;
 static DEFINE_SPINLOCK(kill_lock);
 
 /*
- * What kill(2) asks, of the opener instead of current.  Not for the audit log: a security
- * module that kills whoever it hears of would mean current, which may be a task that forks,
- * under its siglock.  Under rcu_read_lock().
+ * What kill(2) asks, of the opener instead of current.  The capability not for the audit log:
+ * a security module that kills who lacks one would mean current, which may be a task that
+ * forks, under its siglock.  Under rcu_read_lock().
  */
 static bool may_signal(struct container_kill *k, struct task_struct *task)
 {
