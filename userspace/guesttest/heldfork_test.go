@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"gpc/userspace/containerfs"
 )
 
@@ -78,6 +80,27 @@ func TestHeldForkFollowsMove(t *testing.T) {
 		}
 	}
 	p.end()
+	for _, ss := range debugPair {
+		wantExactCounts(t, h.Root(), ss)
+	}
+}
+
+// A child may be refused where its parent is then: it is counted nowhere, and nothing is given back twice, which would show when the parent ends.
+func TestHeldForkRefusedWhereItFollows(t *testing.T) {
+	begin(t)
+	h := mount(t, bound(debugPair...))
+	a, p := heldFork(t, h)
+	b := mkdir(t, h.Root(), "b")
+	must(t, b.AttachProc(p.pid))
+	must(t, b.Write("debug_b.fail_can_fork", fmt.Sprint(int(unix.EDQUOT))))
+	releaseFork(t, a)
+	_, err := p.forked(t)
+	wantError(t, err, unix.EDQUOT, "fork")
+	for _, ss := range debugPair {
+		wantExactCounts(t, h.Root(), ss)
+	}
+	p.end()
+	must(t, b.Remove())
 	for _, ss := range debugPair {
 		wantExactCounts(t, h.Root(), ss)
 	}

@@ -20,7 +20,6 @@
 #include <linux/math64.h>
 #include <linux/memory.h>
 #include <linux/mempolicy.h>
-#include <linux/oom.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -296,20 +295,18 @@ static bool leads_mm(struct task_struct *task)
 	       task_has_begun_to_exit(task->group_leader);
 }
 
-/* The address space of a group, from any thread that has not left it, or NULL. */
+/* The address space of a group, from the first thread that has not left it, or NULL. */
 static struct mm_struct *get_group_mm(struct task_struct *task)
 {
-	struct mm_struct *mm;
-	struct task_struct *p;
+	struct mm_struct *mm = NULL;
+	struct task_struct *t;
 
 	guard(rcu)();
-	p = find_lock_task_mm(task);
-	if (!p)
-		return NULL;
-	mm = p->flags & PF_KTHREAD ? NULL : p->mm;
-	if (mm)
-		mmget(mm);
-	task_unlock(p);
+	for_each_thread(task, t) {
+		mm = get_task_mm(t);
+		if (mm)
+			break;
+	}
 	return mm;
 }
 
