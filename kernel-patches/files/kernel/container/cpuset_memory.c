@@ -20,6 +20,7 @@
 #include <linux/math64.h>
 #include <linux/memory.h>
 #include <linux/mempolicy.h>
+#include <linux/oom.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
