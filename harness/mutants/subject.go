@@ -12,7 +12,7 @@ import (
 // subjects name, by the files of the kernel's code, the tests that are the first to look at a mutant there: those of what the file is about. The
 // first line whose file matches counts.
 var subjects = []struct{ file, tests string }{
-	{`^(member|move|set)\.c$`, "Move|RaceFork|RaceProcess|RaceExit|Held|Reaped|Child|KernelThreads|Idle|Subsys|FailFork|FailAttach|Exec|Hotplug|RaceKill|RaceNs|NsHeld|KillForkBomb"},
+	{`^(member|move|set)\.c$`, "Move|RaceFork|RaceProcess|RaceExit|Held|Reaped|Child|KernelThreads|Idle|Subsys|FailFork|FailAttach|Exec|Hotplug|RaceKill|RaceNs|NsHeld|NsClone|KillForkBomb|RaceListing"},
 	{`^(tracking|walk)\.c$`, "RaceFork|RaceReaders|RaceListing|Held|Idle|FailMount|Mount|Unmount|Hotplug|Listing|LongListing|Kill|Starved|Move|Reaped|Subsys"},
 	{`^css\.c$`, "Subsys|Mkdir|Rmdir|Fail(Mount|Mkdir|Attach)|RaceForkAgainstDirectories|CpuacctBeginsAnew"},
 	{`^(root|mount)\.c$`, "Mount|Unmount|Remount|ProcMounts|Subsys|FailMount|FailSecond|FailRemount|RaceForkAgainst(Mounts|FirstMount)|Legacy"},
@@ -26,7 +26,7 @@ var subjects = []struct{ file, tests string }{
 	{`^(clone|ns)\.c$`, "Clone|SubsysClone|Ns|RaceNs|FailNs|KillHeldClone|CpusetOfServer|CpusetClone"},
 	{`^(cpuacct|container)\.c$`, "Cpuacct|RaceCpuacct|Idle"},
 	{`^(shares|numtasks.*)\.c$`, "Numtasks"},
-	{`^cpuset.*\.c$`, "Cpuset|FailCpuset|Legacy|Libcpuset|Cset|Tools"},
+	{`^cpuset.*\.c$`, "Cpuset|FailCpuset|Legacy|Libcpuset|Cset|Tools|Starved"},
 	{`^bc.*\.c$`, "BC|FailBC|GpcBean"},
 }
 

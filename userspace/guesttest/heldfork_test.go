@@ -39,6 +39,15 @@ func holdFork(t *testing.T, a containerfs.Container, p *process) {
 	eventually(t, "the fork is counted", func() bool { return callbacks(t, a, "debug_a")["can_fork"] == before+1 })
 }
 
+// movedHeldFork holds a fork that began in a, and moves its parent to b.
+func movedHeldFork(t *testing.T, h containerfs.Hierarchy) (a, b containerfs.Container, p *process) {
+	t.Helper()
+	a, p = heldFork(t, h)
+	b = mkdir(t, h.Root(), "b")
+	must(t, b.Attach(p.pid))
+	return a, b, p
+}
+
 func releaseFork(t *testing.T, a containerfs.Container) {
 	t.Helper()
 	must(t, a.Write("debug_a.hold_can_fork", "0"))
@@ -64,9 +73,7 @@ func TestHeldForkIsBorn(t *testing.T) {
 func TestHeldForkFollowsMove(t *testing.T) {
 	begin(t)
 	h := mount(t, bound(debugPair...))
-	a, p := heldFork(t, h)
-	b := mkdir(t, h.Root(), "b")
-	must(t, b.Attach(p.pid))
+	a, b, p := movedHeldFork(t, h)
 	releaseFork(t, a)
 	child := got(p.forked(t))(t)
 	wantTasks(t, a)
@@ -89,9 +96,7 @@ func TestHeldForkFollowsMove(t *testing.T) {
 func TestHeldForkRefusedWhereItFollows(t *testing.T) {
 	begin(t)
 	h := mount(t, bound(debugPair...))
-	a, p := heldFork(t, h)
-	b := mkdir(t, h.Root(), "b")
-	must(t, b.AttachProc(p.pid))
+	a, b, p := movedHeldFork(t, h)
 	must(t, b.Write("debug_b.fail_can_fork", fmt.Sprint(int(unix.EDQUOT))))
 	releaseFork(t, a)
 	_, err := p.forked(t)
