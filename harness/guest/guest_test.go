@@ -461,9 +461,12 @@ func TestGuestThatEndsTooEarly(t *testing.T) {
 			"poweroff": qemu.PoweredOff, "poweroff -f": qemu.PoweredOff, "halt": qemu.PoweredOff, "reboot": qemu.WasReset, "shutdown -r now": qemu.WasReset,
 		} {
 			var out bytes.Buffer
-			job := script("echo before; " + command + "; sleep 1000")
-			job.Stdout = &out
+			// What it says comes back to it, so it goes on when that has arrived: one that is off at once loses what is under way.
+			in, heard := io.Pipe()
+			job := script("echo before; read line; " + command + "; sleep 1000")
+			job.Stdin, job.Stdout = in, io.MultiWriter(&out, heard)
 			_, err := guest.Run(t.Context(), c, job)
+			heard.Close()
 			var ended *guest.EndedError
 			if !errors.As(err, &ended) || ended.Kind != kind || out.String() != "before\n" {
 				t.Errorf("%s: error %v, want one that says the guest %v; output %q", command, err, kind, &out)
