@@ -65,7 +65,7 @@ func (g Generated) Run(ctx context.Context, lab *kernel.Lab, sample []generate.M
 	byName := map[string]generate.Mutant{}
 	var todo []Mutant
 	for _, m := range sample {
-		if e, ok := j.known(m.Name(), !g.Fast); ok {
+		if e, ok := j.known(m.Name(), sourceOf(g.Files[m.File]), !g.Fast); ok {
 			done(GeneratedResult{Mutant: m, Verdict: e.Verdict, Reason: e.Reason, Patch: m.Patch(g.Files[m.File]),
 				Took: time.Duration(e.Seconds * float64(time.Second)), Before: true})
 			continue
@@ -98,7 +98,7 @@ func (g Generated) Run(ctx context.Context, lab *kernel.Lab, sample []generate.M
 		func(r Result) {
 			m := byName[r.Mutant.Name]
 			if r.Verdict != Failed {
-				keeping = j.add(entry{Name: r.Mutant.Name, Verdict: r.Verdict, Reason: r.Reason, Seconds: r.Took.Seconds(), All: !g.Fast})
+				keeping = j.add(entry{Name: r.Mutant.Name, Source: sourceOf(g.Files[m.File]), Verdict: r.Verdict, Reason: r.Reason, Seconds: r.Took.Seconds(), All: !g.Fast})
 			}
 			if keeping != nil {
 				cancel()

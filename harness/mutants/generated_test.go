@@ -163,7 +163,8 @@ func TestJournal(t *testing.T) {
 		return j
 	}
 	first := open("tree", "tests")
-	for _, e := range []entry{{Name: "dead", Verdict: Killed}, {Name: "fast", Verdict: Survived}, {Name: "alive", Verdict: Survived, All: true},
+	for _, e := range []entry{{Name: "dead", Source: "a", Verdict: Killed}, {Name: "fast", Source: "a", Verdict: Survived},
+		{Name: "alive", Source: "a", Verdict: Survived, All: true},
 		{Times: map[string]float64{"TestOne": 1}}, {Times: map[string]float64{"TestTwo": 2}}} {
 		if err := first.add(e); err != nil {
 			t.Fatal(err)
@@ -178,22 +179,28 @@ func TestJournal(t *testing.T) {
 	}
 	file.Close()
 	tests := []struct {
-		tree, tests, name string
-		all, want         bool
+		tree, tests, name, source string
+		all, want                 bool
 	}{
-		{"tree", "tests", "dead", true, true},
-		{"tree", "tests", "alive", true, true},
-		{"tree", "tests", "fast", false, true},
-		{"tree", "tests", "fast", true, false},
-		{"tree", "other", "dead", true, true},
-		{"tree", "other", "alive", true, false},
-		{"other", "tests", "dead", true, false},
-		{"tree", "tests", "none", true, false},
+		{"tree", "tests", "dead", "a", true, true},
+		{"tree", "tests", "dead", "b", true, false},
+		{"tree", "tests", "alive", "a", true, true},
+		{"tree", "tests", "alive", "b", true, false},
+		{"tree", "tests", "fast", "a", false, true},
+		{"tree", "tests", "fast", "a", true, false},
+		{"tree", "other", "dead", "a", true, true},
+		{"tree", "other", "alive", "a", true, false},
+		{"other", "tests", "dead", "a", true, true},
+		{"other", "tests", "alive", "a", true, false},
+		{"tree", "tests", "none", "a", true, false},
 	}
 	for _, tt := range tests {
-		if e, ok := open(tt.tree, tt.tests).known(tt.name, tt.all); ok != tt.want || ok && e.Name != tt.name {
+		if e, ok := open(tt.tree, tt.tests).known(tt.name, tt.source, tt.all); ok != tt.want || ok && e.Name != tt.name {
 			t.Errorf("%+v: got %+v, %v", tt, e, ok)
 		}
+	}
+	if got := open("other", "tests").times(); len(got) != 0 {
+		t.Errorf("of another kernel: got %v", got)
 	}
 	j := open("tree", "tests")
 	if got := j.times(); got["TestOne"] != 1 || got["TestTwo"] != 2 {

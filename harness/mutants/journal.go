@@ -19,8 +19,9 @@ import (
 
 // entry is what is kept of a generated mutant, or, with Times, of the tests without one.
 type entry struct {
-	// Tree and Tests identify the kernel's code and that of the tests.
+	// Tree and Tests identify the kernel's code and that of the tests, and Source the file that the mutant was made from.
 	Tree, Tests string
+	Source      string  `json:",omitempty"`
 	Name        string  `json:",omitempty"`
 	Verdict     Verdict `json:",omitempty"`
 	Reason      string  `json:",omitempty"`
@@ -38,7 +39,7 @@ type journal struct {
 	entries     []entry
 }
 
-// openJournal reads what there is of the tree and the tests as they are. What was found out about other trees stays in the file.
+// openJournal reads what was found out so far, of this tree and of others, by these tests and by others.
 func openJournal(path, tree, tests string) (*journal, error) {
 	j := &journal{path: path, tree: tree, tests: tests}
 	file, err := os.Open(path)
@@ -54,7 +55,7 @@ func openJournal(path, tree, tests string) (*journal, error) {
 	for lines.Scan() {
 		var e entry
 		// A line that was being written when the host went down is no loss.
-		if json.Unmarshal(lines.Bytes(), &e) == nil && e.Tree == tree {
+		if json.Unmarshal(lines.Bytes(), &e) == nil {
 			j.entries = append(j.entries, e)
 		}
 	}
@@ -80,23 +81,27 @@ func (j *journal) add(e entry) error {
 	return nil
 }
 
-// known returns what has become of a mutant. One that is dead stays so; one that has survived is put to the tests again when these have changed, or
-// when it has not seen all that it is to see.
-func (j *journal) known(name string, all bool) (entry, bool) {
+// known returns what has become of a mutant of a file, whose text source identifies. One that is dead stays so as long as its file is as it was: tests
+// that killed it once are there for good. One that has survived is put to the tests again when these or the kernel have changed, or when it has not
+// seen all that it is to see.
+func (j *journal) known(name, source string, all bool) (entry, bool) {
 	for i := len(j.entries) - 1; i >= 0; i-- {
 		e := j.entries[i]
-		if e.Name == name && (e.Verdict != Survived || e.Tests == j.tests && (e.All || !all)) {
+		if e.Name == name && e.Source == source && (e.Verdict != Survived || e.Tree == j.tree && e.Tests == j.tests && (e.All || !all)) {
 			return e, true
 		}
 	}
 	return entry{}, false
 }
 
+// sourceOf identifies the text of a file.
+func sourceOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+
 // times returns how many seconds each test takes that has passed without a mutant.
 func (j *journal) times() map[string]float64 {
 	all := map[string]float64{}
 	for _, e := range j.entries {
-		if e.Tests == j.tests {
+		if e.Tree == j.tree && e.Tests == j.tests {
 			maps.Copy(all, e.Times)
 		}
 	}
