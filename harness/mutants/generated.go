@@ -159,12 +159,13 @@ func (g Generated) control(ctx context.Context, lab *kernel.Lab, j *journal, tar
 const quick = 1
 
 // stages divides the tests that a mutant is put to, all of which have passed without one and have a time: at first the quick ones of its subject and
-// random steps, then what else is its subject's, and at last, if it is to see all, the others. A stage may be empty.
+// random steps, then what else is its subject's, and at last, if it is to see all, the others. A stage may be empty; all others end with a look at lost memory.
 func stages(m generate.Mutant, times map[string]float64, all bool) [3][]string {
 	subject := regexp.MustCompile(Tests(m))
 	var s [3][]string
 	for _, name := range slices.Sorted(maps.Keys(times)) {
 		switch {
+		case name == lostMemory: // of the guest in which it was lost
 		case !subject.MatchString(name):
 			if all {
 				s[2] = append(s[2], name)
@@ -173,6 +174,13 @@ func stages(m generate.Mutant, times map[string]float64, all bool) [3][]string {
 			s[0] = append(s[0], name)
 		default:
 			s[1] = append(s[1], name)
+		}
+	}
+	if _, ok := times[lostMemory]; ok {
+		for i := range s {
+			if len(s[i]) > 0 {
+				s[i] = append(s[i], lostMemory)
+			}
 		}
 	}
 	return s

@@ -39,7 +39,7 @@ func TestSubjects(t *testing.T) {
 		used[pattern] = true
 	}
 	for _, s := range subjects {
-		if !used["^Test("+s.tests+")|^TestFuzz$"] {
+		if !used["^Test("+s.tests+")|^(TestFuzz|TestWholeRunLeaksNothing)$"] {
 			t.Errorf("the subject %s has no file", s.file)
 		}
 		for _, begins := range words(s.tests) {
@@ -91,6 +91,12 @@ func TestStages(t *testing.T) {
 	if got := stages(m, times, false); !reflect.DeepEqual(got, want) {
 		t.Errorf("without the others: got %q, want %q", got, want)
 	}
+	times["TestWholeRunLeaksNothing"] = 12
+	want[0], want[1] = append(want[0], "TestWholeRunLeaksNothing"), append(want[1], "TestWholeRunLeaksNothing")
+	if got := stages(m, times, false); !reflect.DeepEqual(got, want) {
+		t.Errorf("with a look at lost memory: got %q, want %q", got, want)
+	}
+	delete(times, "TestWholeRunLeaksNothing")
 	m.File = "x.c" // without a subject
 	if got := stages(m, times, false); len(got[0])+len(got[1]) != len(times) {
 		t.Errorf("with a file that has no subject: got %q", got)

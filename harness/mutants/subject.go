@@ -30,15 +30,18 @@ var subjects = []struct{ file, tests string }{
 	{`^bc.*\.c$`, "BC|FailBC|GpcBean"},
 }
 
-// randomSteps is the test of whatever can be done.
-const randomSteps = "TestFuzz"
+// Tests that look at whatever can be done: random steps, and what finds the memory that the tests before it have lost.
+const (
+	randomSteps = "TestFuzz"
+	lostMemory  = "TestWholeRunLeaksNothing"
+)
 
-// Tests returns the pattern, for go test -run, of the tests that look at a mutant first: those of the file's subject, and random steps. A file that
-// nobody has thought of has all.
+// Tests returns the pattern, for go test -run, of the tests that look at a mutant first: those of the file's subject, random steps, and a look at lost
+// memory. A file that nobody has thought of has all.
 func Tests(m generate.Mutant) string {
 	for _, s := range subjects {
 		if regexp.MustCompile(s.file).MatchString(path.Base(m.File)) {
-			return "^Test(" + s.tests + ")|^" + randomSteps + "$"
+			return "^Test(" + s.tests + ")|^(" + randomSteps + "|" + lostMemory + ")$"
 		}
 	}
 	return ""

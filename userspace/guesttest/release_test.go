@@ -3,6 +3,7 @@
 package guesttest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -215,6 +216,33 @@ func TestNoReleaseOfRevivedContainer(t *testing.T) {
 	must(t, child.Remove())
 	kill(pid)
 	wantRuns(t, agent, h, "/a")
+}
+
+// A release that nobody wants to be told of any more, before the agent starts, is none, though the container stays empty; where it is to be removed then, it is.
+func TestNoReleaseOnceTurnedOff(t *testing.T) {
+	begin(t)
+	h, agent := withAgent(t, "off")
+	agent.listen(t)
+	a, removed := mkdir(t, h.Root(), "a"), selfDeleting(t, h.Root(), "removed")
+	pid, other := sleeper(t), sleeper(t)
+	for c, pid := range map[containerfs.Container]int{a: pid, removed: other} {
+		must(t, c.SetNotifyOnRelease(true))
+		must(t, c.Attach(pid))
+	}
+	withSingleCPU(t, func() {
+		onThread(t, func(int) {
+			err := errors.Join(realtime(),
+				h.Root().Attach(pid), a.SetNotifyOnRelease(false),
+				h.Root().Attach(other), removed.SetNotifyOnRelease(false))
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	wantRuns(t, agent, h)
+	wantGone(t, removed)
+	must(t, a.SetNotifyOnRelease(true)) // empty already: that is no release
+	wantRuns(t, agent, h)
 }
 
 func TestNoReleaseAfterRemoval(t *testing.T) {
