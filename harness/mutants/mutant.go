@@ -9,7 +9,8 @@
 //	Killed-by: TestRaceForkAgainstMoves
 //	Expect: panic in container_attach
 //
-// Killed-by names the tests that must fail, each of them, by their whole names. Expect is for a mutant that must bring the kernel
+// Killed-by names the tests that must fail, each of them, by their whole names; With, if there is such a line, others to be run beside them, whose
+// traces they look at. Expect is for a mutant that must bring the kernel
 // down: "panic", or "panic in FUNCTION" where the trace has to show that function. Other text is for people.
 package mutants
 
@@ -19,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gpc/harness/kernel"
@@ -34,15 +36,17 @@ type Mutant struct {
 	Subject string
 	// Target is the kernel that is patched.
 	Target regress.Target
-	// Tests are the names of the in-guest tests that must fail.
-	Tests []string
+	// Tests are the names of the in-guest tests that must fail, and With of those that are only run.
+	Tests, With []string
 	// Panics tells that the kernel must panic, with PanicsIn, unless empty, among the functions of the trace.
 	Panics   bool
 	PanicsIn string
 }
 
 // Pattern returns the regular expression, for go test -run, that matches the mutant's tests and no others.
-func (m Mutant) Pattern() string { return "^(" + strings.Join(m.Tests, "|") + ")$" }
+func (m Mutant) Pattern() string {
+	return "^(" + strings.Join(slices.Concat(m.Tests, m.With), "|") + ")$"
+}
 
 // Load reads the mutants in a directory, in the order of their names. The errors of all that are not well described come as one.
 func Load(dir string) ([]Mutant, error) {
@@ -99,10 +103,10 @@ func parse(text string) (Mutant, error) {
 			return Mutant{}, fmt.Errorf("above the patch there is no line %s: see 'go doc gpc/harness/mutants' for what a mutant must tell", name)
 		}
 	}
-	m := Mutant{Subject: header["Subject"], Tests: strings.Fields(header["Killed-by"])}
-	for _, name := range m.Tests {
+	m := Mutant{Subject: header["Subject"], Tests: strings.Fields(header["Killed-by"]), With: strings.Fields(header["With"])}
+	for _, name := range slices.Concat(m.Tests, m.With) {
 		if !testName.MatchString(name) {
-			return m, fmt.Errorf("line Killed-by: %q is not the name of a test", name)
+			return m, fmt.Errorf("line Killed-by or With: %q is not the name of a test", name)
 		}
 	}
 	if err := m.parseTarget(header["Arch"], header["Flavor"]); err != nil {

@@ -43,6 +43,16 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestParseWith(t *testing.T) {
+	m, err := parse("With: TestThree\n" + header)
+	if err != nil || !slices.Equal(m.Tests, []string{"TestOne", "TestTwo"}) || !slices.Equal(m.With, []string{"TestThree"}) {
+		t.Fatalf("got %+v, %v", m, err)
+	}
+	if !regexp.MustCompile(m.Pattern()).MatchString("TestThree") {
+		t.Errorf("the pattern %s leaves out TestThree", m.Pattern())
+	}
+}
+
 func TestParseExpect(t *testing.T) {
 	for expect, function := range map[string]string{"panic": "", "panic in some_hook": "some_hook"} {
 		m, err := parse("Expect: " + expect + "\n" + header)
@@ -58,6 +68,7 @@ func TestParseErrors(t *testing.T) {
 		{"Killed-by: TestOne TestTwo\n", "", "no line Killed-by"},
 		{"Killed-by: TestOne TestTwo", "Killed-by: One", `"One" is not the name of a test`},
 		{"Killed-by: TestOne", "Killed-by: TestOne/sub", `"TestOne/sub" is not`},
+		{"Arch: ppc64", "Arch: ppc64\nWith: Three", `"Three" is not the name of a test`},
 		{"Arch: ppc64", "Arch: vax", "vax"},
 		{"Flavor: debug", "Flavor: sweet", "sweet"},
 		{"Flavor: debug", "Flavor: vanilla", "nothing that could be broken"},

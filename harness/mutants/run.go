@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +34,8 @@ func Dir(lab *kernel.Lab) string { return filepath.Join(lab.Root(), "harness", "
 // Check returns an error if a test that must kill the mutant does not exist for its target.
 func Check(lab *kernel.Lab, m Mutant) error {
 	names, err := regress.Tests(lab.Root(), m.Target.Machine, m.Target.Flavor, m.Pattern())
-	if err == nil && len(names) != len(m.Tests) {
-		err = fmt.Errorf("of the tests %s there are only %q on %s", strings.Join(m.Tests, ", "), names, m.Target)
+	if all := slices.Concat(m.Tests, m.With); err == nil && len(names) != len(all) {
+		err = fmt.Errorf("of the tests %s there are only %q on %s", strings.Join(all, ", "), names, m.Target)
 	}
 	return err
 }

@@ -221,8 +221,14 @@ static void at_hand(struct kunit *test)
 	int i;
 
 	KUNIT_EXPECT_EQ(test, 0, bc_charge(leaf, &things, 4, BC_LIMIT));
+	migrate_disable();
 	for (i = 0; i < 4; i++)
 		bc_uncharge(leaf, &things, 1);
+	/* This CPU has them for whoever is the next here, once. */
+	KUNIT_EXPECT_TRUE(test, bc_charge_at_hand(leaf, &things, 4));
+	KUNIT_EXPECT_FALSE(test, bc_charge_at_hand(leaf, &things, 1));
+	bc_uncharge(leaf, &things, 4);
+	migrate_enable();
 	preempt_disable();
 	KUNIT_EXPECT_FALSE(test, bc_charge_at_hand(leaf, &things, 5));
 	KUNIT_EXPECT_FALSE(test, bc_charge_at_hand(&row->bcs[1], &things, 1));
