@@ -16,7 +16,7 @@ var subjects = []struct{ file, tests string }{
 	{`^(tracking|walk)\.c$`, "RaceFork|RaceReaders|RaceListing|Held|Idle|FailMount|Mount|Unmount|Hotplug|Listing|LongListing|Kill|Starved|Move|Reaped|Subsys"},
 	{`^css\.c$`, "Subsys|Mkdir|Rmdir|Fail(Mount|Mkdir|Attach)|RaceForkAgainstDirectories|CpuacctBeginsAnew"},
 	{`^(root|mount)\.c$`, "Mount|Unmount|Remount|ProcMounts|Subsys|FailMount|FailSecond|FailRemount|RaceForkAgainst(Mounts|FirstMount)|Legacy"},
-	{`^dir\.c$`, "Mkdir|Rmdir|Removed|Rename|Ownership|LinkCounts|DeepTree|MaxDescendants|RaceMax|AutoDelete|FailMkdir|FailRename|RaceForkAgainstDirectories|File|Clone|Release|NoRelease|Subsys|ClientW|NumtasksForgets|Kill"},
+	{`^dir\.c$`, "Mkdir|Rmdir|Removed|Rename|Ownership|LinkCounts|DeepTree|MaxDescendants|RaceMax|AutoDelete|FailMkdir|FailRename|RaceForkAgainstDirectories|File|Clone|Release|NoRelease|Subsys|ClientW|NumtasksForgets|Kill|MountReleaseAgent"},
 	{`^file\.c$`, "File|Write|Number|Root|Notify|Release|NoRelease|Removed|Clone|AutoDelete|MaxDescendants|Kill|Events|Remount|Subsys"},
 	{`^tasks\.c$`, "Move|Listing|LongListing|File|Write|Number|Removed|RaceListing|RaceReaders|FailRead|FailAttach|Subsys|Held"},
 	{`^release\.c$`, "Release|NoRelease|AutoDelete|Program|RaceRelease|RaceAuto|RemountRelease|Mount|Events|ClientWait"},
