@@ -3,6 +3,7 @@
 package guesttest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -393,5 +394,47 @@ func TestCpusetDeadlineWithinADomain(t *testing.T) {
 	for range 3 { // 330 of 380
 		_, err := deadline(t, root, 90)
 		must(t, err)
+	}
+}
+
+// A CPU that has to stay, as deadline tasks have been promised its time, has been out of sight for a moment. Nobody tells the cpusets that it is back, as nobody had
+// told them that it went: who was lent the parent's CPUs in that moment comes back all the same.
+func TestCpusetRaceUnplugRefused(t *testing.T) {
+	begin(t)
+	h := cpusets(t)
+	a := cpuset(t, h.Root(), "a", "3", allNodes)
+	var promised []int
+	for range 4 {
+		pid, err := deadline(t, h.Root(), 80)
+		wantError(t, err, 0, "80%% of a CPU")
+		promised = append(promised, pid)
+	}
+	t.Cleanup(func() { must(t, setOnline(cpuFile(3), true)) })
+	pid, lent := sleeper(t), 0
+	must(t, a.Attach(pid))
+	r := quietRace(t)
+	r.worker("unplug", func() error {
+		if err := writeOnce(cpuFile(3), "0"); !errors.Is(err, unix.EBUSY) {
+			return fmt.Errorf("unplugging CPU 3, whose time is promised: %v, want %v", err, unix.EBUSY)
+		}
+		return nil
+	})
+	r.worker("wish", func() error {
+		for _, cpus := range [][]int{{3}, {0, 1, 2, 3}} { // as in TestCpusetRaceUnplugThatFails
+			if err := wish(pid, cpus...); err != nil && !errors.Is(err, unix.EINVAL) {
+				return err
+			}
+		}
+		have, err := allowed(pid)
+		if err == nil && have != allowedText("3", allNodes) {
+			lent++
+		}
+		return err
+	})
+	r.wait()
+	comesBackTo(t, "3", pid)
+	t.Logf("seen on loan %d times", lent)
+	for _, pid := range append(promised, pid) {
+		kill(pid)
 	}
 }
