@@ -3,10 +3,13 @@
 package guesttest
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"gpc/userspace/guesttest/bare"
 )
@@ -36,6 +39,36 @@ func TestSetsAreGivenBack(t *testing.T) {
 		t.Errorf("the kernel's memory has grown from %d to %d bytes with %d sets", before, unreclaimable(t), times)
 	}
 	t.Logf("grown by %d of %d bytes", unreclaimable(t)-before, times*size)
+}
+
+// A listing for which its opener's limit has no room is not held beyond the open either: he could have as much of the kernel's memory as he may open files.
+func TestListingsBeyondTheLimitAreNotHeld(t *testing.T) {
+	begin(t)
+	a := mkdir(t, mount(t, named("held")).Root(), "a")
+	crowd, tids := threaded(t, 1000)
+	must(t, a.AttachProc(crowd))
+	var old unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old))
+	must(t, unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Max: old.Max}))
+	defer unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old)
+	const opens = 800
+	before := unreclaimable(t)
+	must(t, asUser(t, 1000, 1000, 1000, func() error {
+		for range opens {
+			f, err := os.Open(a.File("tasks"))
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+		}
+		grown, lists := unreclaimable(t)-before, int64(opens*4*len(tids))
+		t.Logf("grown by %d bytes, the lists would be %d", grown, lists)
+		if grown > lists/2 {
+			return fmt.Errorf("with %d files open the kernel's memory has grown by %d bytes; the lists of tasks alone would be %d", opens, grown, lists)
+		}
+		return nil
+	}))
+	kill(crowd)
 }
 
 // unreclaimable returns how many bytes the kernel's slabs have that nothing but their owners can free.
