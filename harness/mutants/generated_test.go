@@ -51,6 +51,18 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
+// What tests have lost is looked for after all of them, in whichever file they are.
+func TestLostMemoryIsLast(t *testing.T) {
+	target, err := GeneratedTarget()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := regress.Tests("../..", target.Machine, target.Flavor, "^Test")
+	if err != nil || len(names) == 0 || names[len(names)-1] != lostMemory {
+		t.Errorf("%s is not the last test (%v): give its file a name behind all others", lostMemory, err)
+	}
+}
+
 // words splits alternatives at the bars that are in no brackets.
 func words(pattern string) []string {
 	var all []string

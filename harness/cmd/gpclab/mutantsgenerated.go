@@ -44,7 +44,8 @@ debug) is built and put to the tests of the file's subject, the quick ones and r
 others. The first test that fails, a complaint of the kernel's, a panic or a hang kills it. What does not compile is no mutant, and counted apart.
 
 What was found out is kept in build/mutants-generated: who has been interrupted goes on from there. A mutant that was killed stays so as long as its
-file is as it was; survivors are put to the tests again when these or anything in the series have changed. Exit status 1 tells of a survivor, whose patch is shown: it wants a test, or an entry in the list.`,
+file is as it was; survivors are put to the tests again when these or anything in the series have changed. Exit status 1 tells of a survivor, whose
+patch is shown: it wants a test, or an entry in the list.`,
 		Example: `  gpclab mutants generated --list
   gpclab mutants generated --seed 7 --count 20 --fast`,
 		Args: cobra.NoArgs,
